@@ -1,0 +1,129 @@
+/* Who holds an exclusive lock on a file, without taking one: the kernel's own table where there is one. */
+#include <mtaq/sysio.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#ifdef __linux__
+#include <sys/sysmacros.h>
+#endif
+
+void sys_locks_init(struct sys_locks *l)
+{
+	*l = (struct sys_locks){0};
+}
+
+void sys_locks_free(struct sys_locks *l)
+{
+	free(l->list);
+	*l = (struct sys_locks){0};
+}
+
+static int lock_order(const void *a, const void *b)
+{
+	const struct sys_lock *x = a, *y = b;
+
+	if (x->dev != y->dev)
+		return x->dev < y->dev ? -1 : 1;
+	return (x->ino > y->ino) - (x->ino < y->ino);
+}
+
+static bool add_lock(struct sys_locks *l, struct sys_lock lock)
+{
+	if (l->count == l->room) {
+		size_t room = l->room ? l->room * 2 : 64;
+		struct sys_lock *p = realloc(l->list, room * sizeof *p);
+
+		if (!p)
+			return false;
+		l->list = p;
+		l->room = room;
+	}
+	l->list[l->count++] = lock;
+	return true;
+}
+
+#ifdef __linux__
+/* "1: FLOCK  ADVISORY  WRITE 1234 fd:01:5678 0 EOF"; a waiter has "->" after the number and holds nothing. */
+static bool parse_line(const char *line, struct sys_lock *out)
+{
+	char kind[16], mode[16], access[16];
+	unsigned maj, min;
+	unsigned long long ino;
+	long pid;
+
+	if (sscanf(line, "%*u: %15s %15s %15s %ld %x:%x:%llu", kind, mode, access, &pid, &maj, &min, &ino) != 7)
+		return false;
+	*out = (struct sys_lock){makedev(maj, min), ino, strcmp(access, "WRITE") == 0};
+	return true;
+}
+
+void sys_locks_refresh(struct sys_locks *l)
+{
+	FILE *f = fopen("/proc/locks", "re");
+	char line[256];
+	struct sys_lock lock;
+
+	l->count = 0;
+	l->known = f != NULL;
+	if (!f)
+		return;
+	while (l->known && fgets(line, sizeof line, f))
+		if (parse_line(line, &lock))
+			l->known = add_lock(l, lock);
+	if (ferror(f))
+		l->known = false;
+	fclose(f);
+	if (l->count)
+		qsort(l->list, l->count, sizeof *l->list, lock_order);
+}
+#else
+void sys_locks_refresh(struct sys_locks *l)
+{
+	l->known = false;
+	(void)add_lock;
+	(void)lock_order;
+}
+#endif
+
+/* Some file systems (btrfs, overlay) show another device in the kernel's table than stat: when the inode is there
+ * with another device, it cannot be told. */
+int sys_locks_exclusive(const struct sys_locks *l, dev_t dev, ino_t ino)
+{
+	bool foreign = false;
+
+	if (!l->known)
+		return -1;
+	for (size_t i = 0; i < l->count; i++) {
+		if (l->list[i].ino != (uint64_t)ino || !l->list[i].exclusive)
+			continue;
+		if (l->list[i].dev == (uint64_t)dev)
+			return 1;
+		foreign = true;
+	}
+	return foreign ? -1 : 0;
+}
+
+int sys_probe_locked(int fd)
+{
+#ifdef HAVE_FLOCK
+	int r;
+
+	do
+		r = flock(fd, LOCK_SH | LOCK_NB);
+	while (r < 0 && errno == EINTR);
+	if (r == 0) {
+		flock(fd, LOCK_UN);
+		return 0;
+	}
+	return errno == EWOULDBLOCK ? 1 : -1;
+#else
+	struct flock fl = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+
+	if (fcntl(fd, F_GETLK, &fl) < 0)
+		return -1;
+	return fl.l_type != F_UNLCK;
+#endif
+}

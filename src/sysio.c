@@ -1,0 +1,338 @@
+/* Opening, reading and closing files: see mtaq/sysio.h. Locks are in locks.c. */
+#ifdef __linux__
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1 /* O_NOATIME */
+#endif
+#endif
+#include <mtaq/sysio.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#ifdef HAVE_LINUX_OPENAT2_H
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#endif
+
+int sys_own_standard_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+		if (fd < 0)
+			return -1;
+	} while (fd <= 2);
+	close(fd);
+	return 0;
+}
+
+void sys_raise_file_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+void sys_close(int fd)
+{
+	int saved = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = saved;
+}
+
+const char *sys_file_type(mode_t mode)
+{
+	if (S_ISREG(mode))
+		return "a file";
+	if (S_ISDIR(mode))
+		return "a directory";
+	if (S_ISLNK(mode))
+		return "a symbolic link";
+	if (S_ISFIFO(mode))
+		return "a FIFO";
+	if (S_ISSOCK(mode))
+		return "a socket";
+	return "a device";
+}
+
+int sys_open_dir(const char *path, struct error *err)
+{
+	int fd;
+
+	do
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+	while (fd < 0 && errno == EINTR);
+	if (fd < 0)
+		return error_sys(err, errno, "%s", path);
+	return fd;
+}
+
+/* A wrong type shows as different error numbers on different systems; ask what is there. */
+static int explain_open(int dirfd, const char *name, int errnum, const char *what, struct error *err)
+{
+	struct stat st;
+
+	if (errnum != ENOENT && errnum != EACCES && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    !S_ISREG(st.st_mode))
+		return error_set(err, ERROR_CORRUPT, "%s is %s", what, sys_file_type(st.st_mode));
+	return error_sys(err, errnum, "%s", what);
+}
+
+#if defined(HAVE_LINUX_OPENAT2_H) && defined(SYS_openat2)
+#define HAVE_OPENAT2 1
+static int open_beneath(int dirfd, const char *name, int flags)
+{
+	struct open_how how = {
+	    .flags = (unsigned)flags,
+	    .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+
+	return (int)syscall(SYS_openat2, dirfd, name, &how, sizeof how);
+}
+#endif
+
+/* Step by step: each directory on the way opened by itself, no link followed. `name` has few components. */
+static int open_stepwise(int dirfd, const char *name, int flags)
+{
+	char part[NAME_MAX + 1];
+	int at = dirfd, next;
+	const char *slash;
+
+	while ((slash = strchr(name, '/')) != NULL) {
+		size_t n = (size_t)(slash - name);
+
+		if (n >= sizeof part) {
+			next = -1;
+			errno = ENAMETOOLONG;
+		} else {
+			memcpy(part, name, n);
+			part[n] = '\0';
+			next = openat(at, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		}
+		if (at != dirfd)
+			sys_close(at);
+		if (next < 0)
+			return -1;
+		at = next;
+		name = slash + 1;
+	}
+	next = openat(at, name, flags | O_NOFOLLOW);
+	if (at != dirfd)
+		sys_close(at);
+	return next;
+}
+
+static int open_once(int dirfd, const char *name, int flags)
+{
+#ifdef HAVE_OPENAT2
+	if (strchr(name, '/')) {
+		int fd = open_beneath(dirfd, name, flags);
+
+		if (fd >= 0 || (errno != ENOSYS && errno != EPERM && errno != EINVAL && errno != EAGAIN))
+			return fd;
+	}
+#endif
+	return open_stepwise(dirfd, name, flags);
+}
+
+static int open_below(int dirfd, const char *name, int flags)
+{
+	int fd;
+
+	do
+		fd = open_once(dirfd, name, flags);
+	while (fd < 0 && errno == EINTR);
+	return fd;
+}
+
+int sys_open_subdir(int dirfd, const char *name, bool follow, const char *what, struct error *err)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK;
+	int fd = follow ? openat(dirfd, name, flags) : open_below(dirfd, name, flags);
+
+	if (fd < 0)
+		return error_sys(err, errno, "%s", what);
+	return fd;
+}
+
+static int check_regular(int fd, const char *what, struct stat *st, struct error *err)
+{
+	struct stat local;
+
+	if (!st)
+		st = &local;
+	if (fstat(fd, st) < 0)
+		error_sys(err, errno, "%s", what);
+	else if (!S_ISREG(st->st_mode))
+		error_set(err, ERROR_CORRUPT, "%s is %s", what, sys_file_type(st->st_mode));
+	else
+		return fd;
+	sys_close(fd);
+	return -1;
+}
+
+int sys_open_file(int dirfd, const char *name, enum sys_access access, const char *what, struct stat *st,
+		  struct error *err)
+{
+	int flags = O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (access == SYS_READ ? O_RDONLY : O_RDWR);
+	int fd = -1;
+
+#ifdef O_NOATIME
+	if (access == SYS_READ) {
+		/* only the owner and root may ask for this; others read and leave their mark */
+		fd = open_below(dirfd, name, flags | O_NOATIME);
+		if (fd < 0 && errno != EPERM)
+			return explain_open(dirfd, name, errno, what, err);
+	}
+#endif
+	if (fd < 0)
+		fd = open_below(dirfd, name, flags);
+	if (fd < 0)
+		return explain_open(dirfd, name, errno, what, err);
+	return check_regular(fd, what, st, err);
+}
+
+int sys_open_config(const char *path, struct stat *st, struct error *err)
+{
+	int fd;
+
+	do
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	while (fd < 0 && errno == EINTR);
+	if (fd < 0)
+		return error_sys(err, errno, "%s", path);
+	return check_regular(fd, path, st, err);
+}
+
+int sys_stat(int dirfd, const char *name, const char *what, struct stat *st, struct error *err)
+{
+	if (fstatat(dirfd, name, st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	return error_sys(err, errno, "%s", what);
+}
+
+static ssize_t read_some(int fd, void *p, size_t n)
+{
+	ssize_t got;
+
+	do
+		got = read(fd, p, n);
+	while (got < 0 && errno == EINTR);
+	return got;
+}
+
+ssize_t sys_pread(int fd, void *buf, size_t n, off_t offset)
+{
+	ssize_t got;
+
+	do
+		got = pread(fd, buf, n, offset);
+	while (got < 0 && errno == EINTR);
+	return got;
+}
+
+static int too_large(const char *what, size_t limit, struct error *err)
+{
+	return error_set(err, ERROR_LIMIT, "%s is larger than %zu bytes", what, limit);
+}
+
+int sys_read_all(int fd, size_t size_hint, size_t limit, struct arena *arena, const char *what,
+		 struct slice *out, struct error *err)
+{
+	size_t room = (size_hint ? size_hint : 4096) + 1, n = 0;
+	char *p;
+
+	if (size_hint > limit)
+		return too_large(what, limit, err);
+	p = arena_alloc(arena, room);
+	for (;;) {
+		ssize_t got;
+
+		if (!p)
+			return error_set(err, ERROR_LIMIT, "%s: out of memory", what);
+		got = read_some(fd, p + n, room - n);
+		if (got < 0)
+			return error_sys(err, errno, "%s", what);
+		n += (size_t)got;
+		/* a regular file that gave exactly its size has no more: spare the last read */
+		if (got == 0 || n == size_hint)
+			break;
+		if (n > limit)
+			return too_large(what, limit, err);
+		if (n == room) {
+			p = arena_grow(arena, p, room, room * 2);
+			room *= 2;
+		}
+	}
+	p[n] = '\0';
+	*out = slice_of(p, n);
+	return 0;
+}
+
+int sys_read_config(const char *path, size_t limit, struct arena *arena, struct slice *out, struct error *err)
+{
+	struct stat st;
+	int r, fd = sys_open_config(path, &st, err);
+
+	if (fd < 0)
+		return -1;
+	r = sys_read_all(fd, st.st_size > 0 ? (size_t)st.st_size : 0, limit, arena, path, out, err);
+	sys_close(fd);
+	return r;
+}
+
+int sys_write_all(int fd, const void *p, size_t n)
+{
+	const char *at = p;
+
+	while (n) {
+		ssize_t put = write(fd, at, n);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return -1;
+		at += put;
+		n -= (size_t)put;
+	}
+	return 0;
+}
+
+DIR *sys_opendir_at(int dirfd, const char *name, const char *what, struct error *err)
+{
+	int fd = sys_open_subdir(dirfd, name, false, what, err);
+	DIR *d;
+
+	if (fd < 0)
+		return NULL;
+	d = fdopendir(fd);
+	if (!d) {
+		error_sys(err, errno, "%s", what);
+		sys_close(fd);
+	}
+	return d;
+}
+
+int sys_readdir(DIR *dir, const char *what, struct dirent **out, struct error *err)
+{
+	struct dirent *e;
+
+	do {
+		errno = 0;
+		e = readdir(dir);
+	} while (e && e->d_name[0] == '.' &&
+		 (e->d_name[1] == '\0' || (e->d_name[1] == '.' && e->d_name[2] == '\0')));
+	if (!e && errno)
+		return error_sys(err, errno, "%s", what);
+	*out = e;
+	return e != NULL;
+}

@@ -1,0 +1,200 @@
+/* sysio: only regular files are opened, links are not followed, limits hold, locks are seen. */
+#include "unit/cmocka_all.h"
+
+#include <mtaq/sysio.h>
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+struct fixture {
+	char path[64];
+	int fd;
+};
+
+static void put(int dirfd, const char *name, const char *text)
+{
+	int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(sys_write_all(fd, text, strlen(text)), 0);
+	close(fd);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	strncpy(f->path, "/tmp/mtaq-sysio.XXXXXX", sizeof f->path - 1);
+	assert_non_null(mkdtemp(f->path));
+	f->fd = open(f->path, O_RDONLY | O_DIRECTORY);
+	put(f->fd, "plain", "hello");
+	put(f->fd, "empty", "");
+	assert_int_equal(mkdirat(f->fd, "dir", 0700), 0);
+	put(f->fd, "dir/inner", "inner");
+	assert_int_equal(symlinkat("plain", f->fd, "link"), 0);
+	assert_int_equal(symlinkat("dir", f->fd, "dirlink"), 0);
+	assert_int_equal(symlinkat("nowhere", f->fd, "dangling"), 0);
+	assert_int_equal(mkfifo("/dev/null/x", 0600), -1);
+	{
+		char fifo[96];
+
+		snprintf(fifo, sizeof fifo, "%s/fifo", f->path);
+		assert_int_equal(mkfifo(fifo, 0600), 0);
+	}
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	static const char *const names[] = {"plain", "empty", "dir/inner", "link", "dirlink", "dangling", "fifo"};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		unlinkat(f->fd, names[i], 0);
+	unlinkat(f->fd, "dir", AT_REMOVEDIR);
+	close(f->fd);
+	rmdir(f->path);
+	free(f);
+	return 0;
+}
+
+static void test_types(void **state)
+{
+	static const struct {
+		const char *name;
+		enum error_code code;
+		const char *text;
+	} rows[] = {
+	    {"plain", ERROR_NONE, ""},
+	    {"dir/inner", ERROR_NONE, ""},
+	    {"dir", ERROR_CORRUPT, "X is a directory"},
+	    {"link", ERROR_CORRUPT, "X is a symbolic link"},
+	    {"dangling", ERROR_CORRUPT, "X is a symbolic link"},
+	    {"fifo", ERROR_CORRUPT, "X is a FIFO"},
+	    {"dirlink/inner", ERROR_CORRUPT, NULL},
+	    {"none", ERROR_GONE, NULL},
+	    {"plain/x", ERROR_GONE, NULL},
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct error e = ERROR_INIT;
+		int fd = sys_open_file(f->fd, rows[i].name, SYS_READ, "X", NULL, &e);
+
+		assert_int_equal(e.code, rows[i].code);
+		assert_int_equal(fd >= 0, rows[i].code == ERROR_NONE);
+		if (rows[i].text)
+			assert_string_equal(e.text, rows[i].text);
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
+static void test_read_all(void **state)
+{
+	struct fixture *f = *state;
+	struct arena a;
+	struct slice s;
+	struct error e = ERROR_INIT;
+	char big[10000];
+	static const size_t hints[] = {0, 1, 9999, 5000};
+
+	arena_init(&a, 0);
+	memset(big, 'b', sizeof big);
+	big[sizeof big - 1] = '\0';
+	put(f->fd, "plain", big);
+	for (size_t i = 0; i < 4; i++) {
+		int fd = sys_open_file(f->fd, "plain", SYS_READ, "plain", NULL, &e);
+
+		/* a hint that is exact or wrong on the small side may stop there: it was the size a moment ago */
+		assert_int_equal(sys_read_all(fd, hints[i], 10000, &a, "plain", &s, &e), 0);
+		assert_true(s.n == 9999 || s.n == hints[i]);
+		assert_int_equal(s.p[s.n], 0);
+		close(fd);
+	}
+	{
+		int fd = sys_open_file(f->fd, "plain", SYS_READ, "plain", NULL, &e);
+
+		assert_int_equal(sys_read_all(fd, 0, 5000, &a, "plain", &s, &e), -1);
+		assert_int_equal(e.code, ERROR_LIMIT);
+		close(fd);
+	}
+	arena_free(&a);
+}
+
+static void test_atime_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct timespec old[2] = {{1000000, 0}, {2000000, 0}};
+	struct stat st;
+	struct error e = ERROR_INIT;
+	char c;
+	int fd;
+
+	assert_int_equal(utimensat(f->fd, "plain", old, 0), 0);
+	fd = sys_open_file(f->fd, "plain", SYS_READ, "plain", NULL, &e);
+	assert_int_equal(sys_pread(fd, &c, 1, 0), 1);
+	close(fd);
+	assert_int_equal(sys_stat(f->fd, "plain", "plain", &st, &e), 0);
+	assert_int_equal(st.st_atime, 1000000);
+}
+
+static void test_locks(void **state)
+{
+	struct fixture *f = *state;
+	struct sys_locks l;
+	struct stat st;
+	int fd = openat(f->fd, "plain", O_RDWR), other = openat(f->fd, "plain", O_RDONLY);
+
+	sys_locks_init(&l);
+	fstat(fd, &st);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	assert_int_equal(sys_probe_locked(other), 1);
+	sys_locks_refresh(&l);
+	if (l.known) /* elsewhere the probe is all there is */
+		assert_int_not_equal(sys_locks_exclusive(&l, st.st_dev, st.st_ino), 0);
+	flock(fd, LOCK_UN);
+	assert_int_equal(sys_probe_locked(other), 0);
+	sys_locks_refresh(&l);
+	if (l.known)
+		assert_int_not_equal(sys_locks_exclusive(&l, st.st_dev, st.st_ino), 1);
+	/* the probe gave its shared lock back */
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	sys_locks_free(&l);
+	close(fd);
+	close(other);
+}
+
+static void test_readdir(void **state)
+{
+	struct fixture *f = *state;
+	struct error e = ERROR_INIT;
+	struct dirent *d;
+	DIR *dir = sys_opendir_at(f->fd, ".", "here", &e);
+	int n = 0;
+
+	assert_non_null(dir);
+	while (sys_readdir(dir, "here", &d, &e) == 1)
+		n++;
+	assert_int_equal(n, 7);
+	assert_int_equal(e.code, ERROR_NONE);
+	closedir(dir);
+	assert_null(sys_opendir_at(f->fd, "dirlink", "dirlink", &e));
+	assert_true(sys_open_subdir(f->fd, "plain", true, "plain", &e) < 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_types, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_read_all, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_atime_is_left_alone, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_locks, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_readdir, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
