@@ -113,18 +113,12 @@ void error_clear(struct error *e)
 const char *error_name(enum error_code code)
 {
 	static const char *const names[] = {
-	    [ERROR_NONE] = "none",
-	    [ERROR_USAGE] = "usage",
-	    [ERROR_GONE] = "gone",
-	    [ERROR_BUSY] = "busy",
-	    [ERROR_STALE] = "stale",
-	    [ERROR_CORRUPT] = "corrupt",
-	    [ERROR_DENIED] = "denied",
-	    [ERROR_UNSUPPORTED] = "unsupported",
-	    [ERROR_LIMIT] = "limit",
-	    [ERROR_NOQUEUE] = "noqueue",
-	    [ERROR_SYSTEM] = "system",
-	    [ERROR_NOMEM] = "nomem",
+	    [ERROR_NONE] = "none",     [ERROR_USAGE] = "usage",
+	    [ERROR_GONE] = "gone",     [ERROR_BUSY] = "busy",
+	    [ERROR_STALE] = "stale",   [ERROR_CORRUPT] = "corrupt",
+	    [ERROR_DENIED] = "denied", [ERROR_UNSUPPORTED] = "unsupported",
+	    [ERROR_LIMIT] = "limit",   [ERROR_NOQUEUE] = "noqueue",
+	    [ERROR_SYSTEM] = "system", [ERROR_NOMEM] = "nomem",
 	    [ERROR_BUG] = "bug",
 	};
 

@@ -1,4 +1,5 @@
-/* Who holds an exclusive lock on a file, without taking one: the kernel's own table where there is one. */
+/* Who holds an exclusive lock on a file, without taking one: the kernel's own table where there is
+ * one. */
 #include <mtaq/sysio.h>
 
 #include <errno.h>
@@ -46,7 +47,8 @@ static bool add_lock(struct sys_locks *l, struct sys_lock lock)
 }
 
 #ifdef __linux__
-/* "1: FLOCK  ADVISORY  WRITE 1234 fd:01:5678 0 EOF"; a waiter has "->" after the number and holds nothing. */
+/* "1: FLOCK  ADVISORY  WRITE 1234 fd:01:5678 0 EOF"; a waiter has "->" after the number and holds
+ * nothing. */
 static bool parse_line(const char *line, struct sys_lock *out)
 {
 	char kind[16], mode[16], access[16];
@@ -54,7 +56,8 @@ static bool parse_line(const char *line, struct sys_lock *out)
 	unsigned long long ino;
 	long pid;
 
-	if (sscanf(line, "%*u: %15s %15s %15s %ld %x:%x:%llu", kind, mode, access, &pid, &maj, &min, &ino) != 7)
+	if (sscanf(line, "%*u: %15s %15s %15s %ld %x:%x:%llu", kind, mode, access, &pid, &maj, &min,
+		   &ino) != 7)
 		return false;
 	*out = (struct sys_lock){makedev(maj, min), ino, strcmp(access, "WRITE") == 0};
 	return true;
@@ -88,8 +91,8 @@ void sys_locks_refresh(struct sys_locks *l)
 }
 #endif
 
-/* Some file systems (btrfs, overlay) show another device in the kernel's table than stat: when the inode is there
- * with another device, it cannot be told. */
+/* Some file systems (btrfs, overlay) show another device in the kernel's table than stat: when the
+ * inode is there with another device, it cannot be told. */
 int sys_locks_exclusive(const struct sys_locks *l, dev_t dev, ino_t ino)
 {
 	bool foreign = false;

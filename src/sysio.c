@@ -77,12 +77,13 @@ int sys_open_dir(const char *path, struct error *err)
 }
 
 /* A wrong type shows as different error numbers on different systems; ask what is there. */
-static int explain_open(int dirfd, const char *name, int errnum, const char *what, struct error *err)
+static int explain_open(int dirfd, const char *name, int errnum, const char *what,
+			struct error *err)
 {
 	struct stat st;
 
-	if (errnum != ENOENT && errnum != EACCES && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    !S_ISREG(st.st_mode))
+	if (errnum != ENOENT && errnum != EACCES &&
+	    fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))
 		return error_set(err, ERROR_CORRUPT, "%s is %s", what, sys_file_type(st.st_mode));
 	return error_sys(err, errnum, "%s", what);
 }
@@ -100,7 +101,8 @@ static int open_beneath(int dirfd, const char *name, int flags)
 }
 #endif
 
-/* Step by step: each directory on the way opened by itself, no link followed. `name` has few components. */
+/* Step by step: each directory on the way opened by itself, no link followed. `name` has few
+ * components. */
 static int open_stepwise(int dirfd, const char *name, int flags)
 {
 	char part[NAME_MAX + 1];
@@ -137,7 +139,8 @@ static int open_once(int dirfd, const char *name, int flags)
 	if (strchr(name, '/')) {
 		int fd = open_beneath(dirfd, name, flags);
 
-		if (fd >= 0 || (errno != ENOSYS && errno != EPERM && errno != EINVAL && errno != EAGAIN))
+		if (fd >= 0 ||
+		    (errno != ENOSYS && errno != EPERM && errno != EINVAL && errno != EAGAIN))
 			return fd;
 	}
 #endif
@@ -180,8 +183,8 @@ static int check_regular(int fd, const char *what, struct stat *st, struct error
 	return -1;
 }
 
-int sys_open_file(int dirfd, const char *name, enum sys_access access, const char *what, struct stat *st,
-		  struct error *err)
+int sys_open_file(int dirfd, const char *name, enum sys_access access, const char *what,
+		  struct stat *st, struct error *err)
 {
 	int flags = O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (access == SYS_READ ? O_RDONLY : O_RDWR);
 	int fd = -1;
@@ -278,7 +281,8 @@ int sys_read_all(int fd, size_t size_hint, size_t limit, struct arena *arena, co
 	return 0;
 }
 
-int sys_read_config(const char *path, size_t limit, struct arena *arena, struct slice *out, struct error *err)
+int sys_read_config(const char *path, size_t limit, struct arena *arena, struct slice *out,
+		    struct error *err)
 {
 	struct stat st;
 	int r, fd = sys_open_config(path, &st, err);

@@ -1,8 +1,8 @@
 /*
  * A run of bytes: pointer and length, passed by value.
  *
- * Contract: a slice does not own its bytes and need not end in NUL; it may hold any byte. `p == NULL`
- * means "there is none", which is not the same as an empty slice. Nothing here allocates.
+ * Contract: a slice does not own its bytes and need not end in NUL; it may hold any byte. `p ==
+ * NULL` means "there is none", which is not the same as an empty slice. Nothing here allocates.
  */
 #ifndef MTAQ_SLICE_H
 #define MTAQ_SLICE_H
@@ -61,10 +61,11 @@ size_t slice_chr(struct slice s, char c);
 size_t slice_find(struct slice s, struct slice needle);
 /* Without blanks, tabs, CR and LF at either end. */
 struct slice slice_trim(struct slice s);
-/* Cut `*rest` at its first `c`: the part before is returned, `*rest` becomes the part after (none when
- * there was no `c`). False when `*rest` is none. */
+/* Cut `*rest` at its first `c`: the part before is returned, `*rest` becomes the part after (none
+ * when there was no `c`). False when `*rest` is none. */
 bool slice_cut(struct slice *rest, char c, struct slice *part);
-/* A decimal number that is all of `s` (no sign, no blanks). False when not, or when it overflows. */
+/* A decimal number that is all of `s` (no sign, no blanks). False when not, or when it overflows.
+ */
 bool slice_u64(struct slice s, uint64_t *out);
 
 /* ASCII character classes, whatever the locale (a Turkish one included). */

@@ -4,6 +4,7 @@
 #include <mtaq/sysio.h>
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -36,7 +37,6 @@ static int setup(void **state)
 	assert_int_equal(symlinkat("plain", f->fd, "link"), 0);
 	assert_int_equal(symlinkat("dir", f->fd, "dirlink"), 0);
 	assert_int_equal(symlinkat("nowhere", f->fd, "dangling"), 0);
-	assert_int_equal(mkfifo("/dev/null/x", 0600), -1);
 	{
 		char fifo[96];
 
@@ -49,7 +49,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = {"plain", "empty", "dir/inner", "link", "dirlink", "dangling", "fifo"};
+	static const char *const names[] = {"plain",   "empty",	   "dir/inner", "link",
+					    "dirlink", "dangling", "fifo"};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -109,9 +110,8 @@ static void test_read_all(void **state)
 	for (size_t i = 0; i < 4; i++) {
 		int fd = sys_open_file(f->fd, "plain", SYS_READ, "plain", NULL, &e);
 
-		/* a hint that is exact or wrong on the small side may stop there: it was the size a moment ago */
 		assert_int_equal(sys_read_all(fd, hints[i], 10000, &a, "plain", &s, &e), 0);
-		assert_true(s.n == 9999 || s.n == hints[i]);
+		assert_int_equal(s.n, 9999);
 		assert_int_equal(s.p[s.n], 0);
 		close(fd);
 	}
