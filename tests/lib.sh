@@ -106,9 +106,17 @@ same() {
 	diag "$(diff -u "$2" "$1" | head -n 60)"
 }
 
-# empty TEXT NAME: TEXT is a list of findings; there must be none.
-empty() {
-	is "$1" '' "$2"
+# none NAME COMMAND...: the command finds nothing and complains of nothing (it may be a function with a pipeline).
+none() {
+	tap_name=$1
+	shift
+	"$@" >"$tmp/.none" 2>&1
+	if [ ! -s "$tmp/.none" ]; then
+		pass "$tap_name"
+	else
+		fail "$tap_name"
+		diag "$(head -n 200 "$tmp/.none")"
+	fi
 }
 
 # skip REASON NAME

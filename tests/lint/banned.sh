@@ -44,16 +44,18 @@ code $(find src backends include tests/fuzz -name '*.[ch]' 2>/dev/null) >"$tmp/c
 ok 'the search finds what is there' grep -Eq '[^a-z_]memcpy *\(' "$tmp/code"
 
 banned() {
-	empty "$(grep -E "(^|[^A-Za-z0-9_])($1) *\\(" "$tmp/code")" "no $1 ($2)"
+	none "no $1 ($2)" grep -E "(^|[^A-Za-z0-9_])($1) *\\(" "$tmp/code"
 }
 banned 'strcpy|strcat|strncpy|strncat|stpcpy' 'no bound, or no NUL'
-banned 'sprintf|vsprintf|gets|scanf|sscanf|fscanf' 'no bound'
+banned 'sprintf|vsprintf|gets' 'no bound'
 banned 'strtok|localtime|gmtime|ctime|asctime|strerror|rand|srand|getpwnam|getpwuid|getgrnam|getgrgid|readdir_r' \
     'not thread-safe'
 banned 'atoi|atol|atoll|atof' 'hides errors'
 banned 'setjmp|longjmp|sigsetjmp|alloca' 'control flow'
 banned 'system|popen' 'a shell'
 banned 'mktemp|tmpnam|tempnam|tmpfile' 'races'
-empty "$(grep -E '(^|[^A-Za-z0-9_])(getenv|exit|abort) *\(' "$tmp/code" |
-    grep -Ev '^(src/(main|cmd|opt|queues)[^:]*|tests/fuzz/[^:]*):')" 'library code neither reads the environment nor exits'
+library_exits() {
+	grep -E '(^|[^A-Za-z0-9_])(getenv|exit) *\(' "$tmp/code" | grep -Ev '^(src/(main|cmd|opt)[^:]*|tests/[^:]*):'
+}
+none 'library code neither reads the environment nor exits' library_exits
 done_testing

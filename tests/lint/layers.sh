@@ -3,66 +3,92 @@
 . "${top_srcdir:-.}/tests/lib.sh"
 cd "$top_srcdir" || exit 99
 
-# The layer of a header or source file, by the part of its name before the first "_"; nothing when it has none.
-layer_awk='
-function layer(path,   module) {
-	module = path
-	sub(/.*\//, "", module)
-	sub(/[_.].*/, "", module)
-	return module in level ? level[module] : ""
+# layer(PATH): the layer of a header or source file, by its name up to the first "_" or "."; "" when it has none.
+with_layers() {
+	awk '
+	function layer(path,   module) {
+		module = path
+		sub(/.*\//, "", module)
+		sub(/[_.].*/, "", module)
+		return (module in level) ? level[module] : ""
+	}
+	function modules(n, names,   i, count, list) {
+		count = split(names, list, " ")
+		for (i = 1; i <= count; i++)
+			level[list[i]] = n
+	}
+	BEGIN {
+		modules(0, "slice arena error limits map")
+		modules(1, "sysio timefmt text locks spawn")
+		modules(2, "header rfc2047 charset addr reply submission")
+		modules(3, "field fields message value backend")
+		modules(4, "filter match registry")
+		modules(5, "select queues action journal logindex trash plan")
+		modules(6, "output out template")
+		modules(7, "main cmd opt")
+	}
+	'"$1"
 }
-BEGIN {
-	split("slice arena error limits map", list[0], " ")
-	split("sysio timefmt text spawn", list[1], " ")
-	split("header rfc2047 charset addr reply submission", list[2], " ")
-	split("field fields message value", list[3], " ")
-	split("filter match backend registry", list[4], " ")
-	split("select queues action journal logindex trash plan", list[5], " ")
-	split("output out template", list[6], " ")
-	split("main cmd opt", list[7], " ")
-	for (n in list)
-		for (i in list[n])
-			level[list[n][i]] = n + 0
-}'
 
-# Every #include of our own: FILE LINE INCLUDED, brackets or quotes kept.
-includes() {
-	find "$@" -name '*.[ch]' -exec grep -Hn '^[ 	]*#[ 	]*include[ 	]*\(<mtaq/\|"\)' {} + |
-	    sed 's/^\([^:]*\):\([0-9]*\):.*include[ 	]*\([<"][^>"]*[>"]\).*/\1 \2 \3/'
+# "FILE LINE INCLUDED" of every #include of our own, brackets and quotes kept.
+find src include backends -name '*.[ch]' \
+    -exec grep -Hn '^[ 	]*#[ 	]*include[ 	]*\(<mtaq/\|"\)' {} + 2>/dev/null |
+    sed 's/^\([^:]*\):\([0-9]*\):.*include[ 	]*\([<"][^>"]*[>"]\).*/\1 \2 \3/' >"$tmp/all"
+grep '^src/\|^include/' "$tmp/all" >"$tmp/includes"
+grep '^backends/' "$tmp/all" >"$tmp/backends"
+is "$(grep -c '^src/arena.c [0-9]* <mtaq/arena.h>$' "$tmp/includes")" 1 'includes are found'
+is "$(echo src/main.c 9 '<mtaq/arena.h>' | with_layers '{ print layer($1), layer($3) }')" '7 0' 'layers are known'
+
+strangers() {
+	find src include -name '*.[ch]' |
+	    with_layers 'layer($0) == "" { print $0 ": not in the table of layers (tests/lint/layers.sh)" }'
 }
+none 'every file belongs to a layer' strangers
 
-includes src include >"$tmp/includes"
-[ -d backends ] && includes backends >"$tmp/backend-includes"
-[ -s "$tmp/includes" ] || bail 'no #include found'
-
-unknown=$(find src include backends -maxdepth 2 -name '*.[ch]' ! -path 'backends/*/*' 2>/dev/null |
-    awk "$layer_awk"' layer($0) == "" { print $0 ": not in the table of layers (tests/lint/layers.sh)" }')
-empty "$unknown" 'every file belongs to a layer'
-
-empty "$(awk "$layer_awk"'
+upward() {
+	with_layers '
 	{ mine = layer($1); its = layer($3) }
 	mine != "" && its != "" && its > mine {
 		print $1 ":" $2 ": layer " mine " includes " $3 " of layer " its
-	}' "$tmp/includes")" 'src and include look down'
+	}' <"$1"
+}
+none 'src and include look down' upward "$tmp/includes"
 
-# The registry alone knows what backends there are.
-empty "$(awk '$3 !~ /^<mtaq\// {
-		included = $3
-		gsub(/["]/, "", included)
-		path = $1
-		sub(/[^\/]*$/, "", path)
-		if (included ~ /^\.\.\// || (included ~ /\// && index("backends/" included, path) != 1 && path != "backends/"))
+# A backend sees <mtaq/...> of its own layer or lower and the headers of its own folder; the registry sees all folders.
+foreign() {
+	with_layers '
+	$3 ~ /^<mtaq\// {
+		if (layer($3) > 4 || $3 ~ /filter/)
 			print $1 ":" $2 ": includes " $3
-	}' "$tmp/backend-includes" 2>/dev/null)" 'backends include only <mtaq/...> and their own headers'
-empty "$(grep -E '^backends/.* <mtaq/(filter|select|output|cmd)' "$tmp/backend-includes" 2>/dev/null)" \
-    'backends know nothing of what is above them'
-own_headers=$(find src -name '*.h' -exec basename {} \;)
-empty "$(for h in $own_headers; do grep -F " \"$h\"" "$tmp/backend-includes" 2>/dev/null; done)" \
-    'backends include nothing of src'
+		next
+	}
+	{
+		folder = $1
+		sub(/[^\/]*$/, "", folder)
+		included = $3
+		gsub(/"/, "", included)
+		if (included ~ /\.\./ || (included ~ /\// && folder != "backends/" &&
+		    index(included, folder) != 1 && index("backends/" included, folder) != 1))
+			print $1 ":" $2 ": includes " $3
+	}' <"$tmp/backends"
+	find src -name '*.h' -exec basename {} \; | while read -r header; do
+		grep -F " \"$header\"" "$tmp/backends"
+	done
+}
+none 'backends include only <mtaq/...> and what is in their own folder' foreign
 
-empty "$(grep '^src/\(filter\|match\)' "$tmp/includes" | grep 'backend')" 'the filter knows no backend'
-empty "$(grep '^src/' "$tmp/includes" | grep -v '<mtaq/backend.h>' | grep -i '"[^"]*\(backends/\|sendmail\|qmail\)')" \
-    'nothing in src includes a header of one MTA'
-empty "$(grep -rnE '(->|\.)backend->(scan_begin|scan_next|scan_end|find|begin|load)\(' src 2>/dev/null |
-    grep -v '^src/\(select\|action\)')" 'only select and action call the per-message operations'
+filter_knows() {
+	grep '^src/\(filter\|match\).*backend' "$tmp/includes"
+}
+none 'the filter knows no backend' filter_knows
+
+mta_headers() {
+	grep '^src/' "$tmp/includes" | grep '"[^"]*\(backends/\|sendmail\|qmail\)'
+}
+none 'nothing in src includes a header of one MTA' mta_headers
+
+slot_calls() {
+	grep -rnE 'backend->(scan_begin|scan_next|scan_end|find|begin|load)\(' src | grep -v '^src/\(select\|action\)'
+}
+none 'only select and action call the per-message operations' slot_calls
 done_testing
