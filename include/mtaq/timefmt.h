@@ -28,7 +28,7 @@ bool size_parse(struct slice s, int64_t *bytes);
  * that no month has. */
 bool time_parse(struct slice s, int64_t *t);
 
-/* Shortest exact form for scripts: "0s", "1h30m", "2d3h4m5s", "-5s". */
+/* Exact form for scripts, in d h m s: "0s", "1h30m", "14d", "2d3h4m5s", "-5s". */
 char *duration_print(int64_t seconds, char out[TIME_TEXT]);
 /* Two most significant units for people: "45s", "3m20s", "2h05m", "3d04h", "5w2d". */
 char *duration_human(int64_t seconds, char out[TIME_TEXT]);
@@ -42,7 +42,8 @@ char *time_print_local(int64_t t, char out[TIME_TEXT]);
 char *time_print_ctime(int64_t t, char out[TIME_TEXT]);
 /* As qmail's listers: "4 Nov 2002 18:17:55 GMT" (day not padded, any year, before 1970 too). */
 char *time_print_qmail(int64_t t, char out[TIME_TEXT]);
-/* strftime in local time with English names, into the arena; p == NULL when out of memory. */
+/* The local printers write "@SECONDS" for a time that the system's calendar cannot hold (years past 2^31). */
+/* strftime in local time with English names, into the arena; p == NULL when out of memory or past 1 MiB. */
 struct slice time_format(struct arena *a, struct slice fmt, int64_t t);
 
 #endif
