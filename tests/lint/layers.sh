@@ -18,8 +18,8 @@ with_layers() {
 			level[list[i]] = n
 	}
 	BEGIN {
-		modules(0, "slice arena error limits map")
-		modules(1, "sysio timefmt text locks spawn")
+		modules(0, "slice arena error limits map ascii8")
+		modules(1, "sysio timefmt timeprint calendar text buf utf8 locks spawn")
 		modules(2, "header rfc2047 charset addr reply submission")
 		modules(3, "field fields message value backend")
 		modules(4, "filter match registry")
