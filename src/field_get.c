@@ -97,22 +97,13 @@ enum field_got field_get_locked(const struct field_context *c, struct field_curs
 	return c->message->locked < 0 ? GOT_END : give_int(out, TYPE_BOOL, c->message->locked);
 }
 
-static int64_t saturating_sub(int64_t a, int64_t b)
-{
-	if (b > 0 && a < INT64_MIN + b)
-		return INT64_MIN;
-	if (b < 0 && a > INT64_MAX + b)
-		return INT64_MAX;
-	return a - b;
-}
-
 enum field_got field_get_age(const struct field_context *c, struct field_cursor *at,
 			     struct value *out)
 {
 	(void)at;
 	if (!c->message->arrival.known)
 		return GOT_END;
-	return give_int(out, TYPE_DURATION, saturating_sub(c->now, c->message->arrival.value));
+	return give_int(out, TYPE_DURATION, number_minus(c->now, c->message->arrival.value));
 }
 
 enum which { WHICH_PENDING, WHICH_ALL, WHICH_DONE };

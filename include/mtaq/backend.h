@@ -68,6 +68,11 @@ struct loader {
 
 struct scan; /* the backend's own */
 
+/* What the MTA's own lister knows from the configuration when it marks messages; 0 = not set. */
+struct lister_facts {
+	int64_t min_queue_age, max_queue_age; /* seconds between attempts: MinQueueAge, MaxQueueAge */
+};
+
 /* One line of the control file as the MTA's own lister takes it: code byte and the rest. */
 typedef void lister_line_fn(void *ctx, char code, struct slice value);
 
@@ -123,6 +128,8 @@ struct backend {
 	/* Feed the control file's lines to `fn` as the MTA's own lister reads them. NULL: it has no such file, or its
 	 * lister shows nothing that struct message does not hold. PART_CONTROL must be loaded. */
 	void (*lister_lines)(const struct message *m, lister_line_fn *fn, void *ctx);
+	/* For the marks of its lister. NULL: it has none. */
+	void (*lister_facts)(const struct queue *q, struct lister_facts *out);
 	/* The id as scripts should hold it: reuse-proof ("206850@1795163779000000000"); needs PART_DATA. NULL: the id
 	 * itself. p == NULL when out of memory. */
 	struct slice (*script_id)(struct arena *a, const struct message *m);

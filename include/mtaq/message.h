@@ -36,6 +36,9 @@ enum part_index {
 	PART_COUNT
 };
 
+/* "name", "stat", ..., "log". */
+const char *message_part_name(enum part_index part);
+
 typedef uint16_t parts_t;
 
 #define PART(i)         ((parts_t)(1u << (i)))
@@ -73,6 +76,16 @@ struct number {
 static inline struct number number_of(int64_t v)
 {
 	return (struct number){true, v};
+}
+
+/* a - b, held at the limits: times in queues are what anybody wrote there. */
+static inline int64_t number_minus(int64_t a, int64_t b)
+{
+	if (b > 0 && a < INT64_MIN + b)
+		return INT64_MIN;
+	if (b < 0 && a > INT64_MAX + b)
+		return INT64_MAX;
+	return a - b;
 }
 
 enum channel { CHANNEL_NONE = 0, CHANNEL_LOCAL, CHANNEL_REMOTE };
