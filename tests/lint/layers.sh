@@ -18,14 +18,14 @@ with_layers() {
 			level[list[i]] = n
 	}
 	BEGIN {
-		modules(0, "slice arena error limits map ascii8")
+		modules(0, "slice arena error limits map status ascii8")
 		modules(1, "sysio timefmt timeprint calendar text buf utf8 locks spawn")
-		modules(2, "header rfc2047 charset addr reply submission")
+		modules(2, "options header rfc2047 charset addr reply submission")
 		modules(3, "field fields message value backend")
 		modules(4, "filter match registry")
-		modules(5, "select queues action journal logindex trash plan")
+		modules(5, "select worker sort action journal logindex trash plan")
 		modules(6, "output out template")
-		modules(7, "main cmd opt")
+		modules(7, "main cmd global run queues selection ids")
 	}
 	'"$1"
 }
