@@ -1,0 +1,117 @@
+/* Where the files of a message lie, and which directory entries are messages at all. */
+#include "internal.h"
+
+#include <stdio.h>
+
+static const char *const dir_names[DIR_COUNT] = {
+    [DIR_MESS] = "mess", [DIR_INFO] = "info", [DIR_LOCAL] = "local",   [DIR_REMOTE] = "remote",
+    [DIR_TODO] = "todo", [DIR_INTD] = "intd", [DIR_BOUNCE] = "bounce",
+};
+
+static const struct {
+	enum qmail_dir dir;
+	enum { SPLIT, FLAT, AS_TODO, NOT_AS_TODO } place;
+} files[FILE_COUNT] = {
+    [FILE_MESS] = {DIR_MESS, SPLIT},
+    [FILE_INFO] = {DIR_INFO, SPLIT},
+    [FILE_LOCAL] = {DIR_LOCAL, SPLIT},
+    [FILE_REMOTE] = {DIR_REMOTE, SPLIT},
+    [FILE_TODO] = {DIR_TODO, AS_TODO},
+    [FILE_TODO_OTHER] = {DIR_TODO, NOT_AS_TODO},
+    [FILE_INTD] = {DIR_INTD, AS_TODO},
+    [FILE_INTD_OTHER] = {DIR_INTD, NOT_AS_TODO},
+    [FILE_BOUNCE] = {DIR_BOUNCE, FLAT},
+};
+
+const char *qmail_dir_name(enum qmail_dir d)
+{
+	return dir_names[d];
+}
+
+static bool is_split(const struct queue_qmail *q, enum qmail_file f)
+{
+	switch (files[f].place) {
+	case SPLIT:
+		return true;
+	case AS_TODO:
+		return q->big_todo;
+	case NOT_AS_TODO:
+		return !q->big_todo;
+	default:
+		return false;
+	}
+}
+
+int qmail_path(const struct queue_qmail *q, enum qmail_file f, uint64_t n, char path[QMAIL_PATH],
+	       struct error *err)
+{
+	enum qmail_dir dir = files[f].dir;
+	unsigned d = (unsigned)(n % q->split);
+
+	if (!is_split(q, f)) {
+		snprintf(path, QMAIL_PATH, "%s/%llu", dir_names[dir], (unsigned long long)n);
+		return 0;
+	}
+	snprintf(path, QMAIL_PATH, "%s/%u/%llu", dir_names[dir], d, (unsigned long long)n);
+	if (q->bad[d] & (1u << dir))
+		return error_set(err, ERROR_CORRUPT, "%s/%u is no directory", dir_names[dir], d);
+	return 0;
+}
+
+int qmail_stat(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct stat *st,
+	       struct error *err)
+{
+	char path[QMAIL_PATH];
+	struct error e = ERROR_INIT;
+
+	if (qmail_path(q, f, n, path, err) < 0)
+		return -1;
+	if (sys_stat(q->fd, path, path, st, &e) == 0)
+		return 1;
+	if (e.code == ERROR_GONE)
+		return 0;
+	if (err && err->code == ERROR_NONE)
+		*err = e;
+	return -1;
+}
+
+int qmail_find_todo(const struct queue_qmail *q, uint64_t n, enum qmail_file *f, struct stat *st,
+		    struct error *err)
+{
+	int r = qmail_stat(q, *f = FILE_TODO, n, st, err);
+
+	/* In a flat todo the other layout cannot be unless todo has directories, and then it is no flat todo. */
+	if (r == 0 && q->big_todo)
+		r = qmail_stat(q, *f = FILE_TODO_OTHER, n, st, err);
+	return r;
+}
+
+int64_t qmail_mtime_ns(const struct stat *st)
+{
+	uint64_t ns = (uint64_t)st->st_mtime * 1000000000u;
+
+#ifdef HAVE_STRUCT_STAT_ST_MTIM_TV_NSEC
+	ns += (uint64_t)st->st_mtim.tv_nsec;
+#endif
+	return (int64_t)ns;
+}
+
+enum name_kind qmail_name(struct slice name, uint64_t *n)
+{
+	bool wraps = false;
+
+	*n = 0;
+	if (name.n == 0 || name.p[0] == '.')
+		return NAME_HIDDEN;
+	for (size_t i = 0; i < name.n; i++) {
+		unsigned digit = (unsigned char)name.p[i] - (unsigned)'0';
+
+		if (!ascii_isdigit(name.p[i]))
+			return NAME_STRAY;
+		wraps |= *n > (UINT64_MAX - digit) / 10;
+		*n = *n * 10 + digit;
+	}
+	if (wraps)
+		return NAME_WRAPS;
+	return name.p[0] == '0' && name.n > 1 ? NAME_ZEROS : NAME_NUMBER;
+}
