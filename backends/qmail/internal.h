@@ -1,8 +1,9 @@
 /*
- * What the files of the qmail backend share: the open queue, where its files lie, and the pure parsers.
+ * What the files of the qmail backend share: the open queue, where its files lie, and the pure
+ * parsers.
  *
- * Everything is reached by a path relative to the one descriptor of the queue directory ("info/17/206850"), built
- * from the number and never from a name found in a directory.
+ * Everything is reached by a path relative to the one descriptor of the queue directory
+ * ("info/17/206850"), built from the number and never from a name found in a directory.
  */
 #ifndef QMAIL_INTERNAL_H
 #define QMAIL_INTERNAL_H
@@ -10,11 +11,20 @@
 #include <mtaq/backend.h>
 
 /* The directories of a queue; the first four are always split. */
-enum qmail_dir { DIR_MESS, DIR_INFO, DIR_LOCAL, DIR_REMOTE, DIR_TODO, DIR_INTD, DIR_BOUNCE, DIR_COUNT };
+enum qmail_dir {
+	DIR_MESS,
+	DIR_INFO,
+	DIR_LOCAL,
+	DIR_REMOTE,
+	DIR_TODO,
+	DIR_INTD,
+	DIR_BOUNCE,
+	DIR_COUNT
+};
 enum { DIR_SPLIT_COUNT = DIR_LOCAL + 2 };
 
-/* Files of a message. The *_OTHER ones lie where the layout that this queue does not have would put them: a queue
- * that was converted to or from big-todo can hold both. */
+/* Files of a message. The *_OTHER ones lie where the layout that this queue does not have would put
+ * them: a queue that was converted to or from big-todo can hold both. */
 enum qmail_file {
 	FILE_MESS,
 	FILE_INFO,
@@ -28,7 +38,8 @@ enum qmail_file {
 	FILE_COUNT
 };
 
-/* message_entry.seen: where the scan met the number; and, once load() looked, where the message is. */
+/* message_entry.seen: where the scan met the number; and, once load() looked, where the message is.
+ */
 enum {
 	SEEN_INFO = 1 << 0,
 	SEEN_MESS = 1 << 1,
@@ -47,10 +58,11 @@ struct route {
 
 /* What control/ says. */
 struct qmail_control {
-	const char *dir;           /* NULL: there is none */
-	struct number lifetime;    /* not known when there is no control directory */
+	const char *dir;	   /* NULL: there is none */
+	struct number lifetime;	   /* not known when there is no control directory */
 	const char *lifetime_from; /* never NULL */
-	struct slice me, double_bounce_to, double_bounce_host; /* with qmail's defaults; none when not known */
+	struct slice me, double_bounce_to,
+	    double_bounce_host; /* with qmail's defaults; none when not known */
 	struct number concurrency_local, concurrency_remote;
 	struct route *routes; /* sorted by domain, without case */
 	size_t route_count;
@@ -60,9 +72,11 @@ struct queue_qmail {
 	struct queue base;
 	int fd;
 	unsigned split;
-	bool big_todo;  /* todo and intd are split like mess */
-	unsigned denied; /* bits 1 << DIR_x: not searchable for us, told when the queue was opened */
-	uint8_t *bad;   /* per split directory the bits 1 << DIR_x of those that are missing or no directory, told too */
+	bool big_todo; /* todo and intd are split like mess */
+	unsigned
+	    denied;   /* bits 1 << DIR_x: not searchable for us, told when the queue was opened */
+	uint8_t *bad; /* per split directory the bits 1 << DIR_x of those that are missing or no
+			 directory, told too */
 	struct qmail_control control;
 	struct unit unit;
 	const struct unit *units[1];
@@ -79,7 +93,8 @@ static inline const struct queue_qmail *queue_qmail(const struct queue *q)
 enum { QMAIL_PATH = 64 };
 
 const char *qmail_dir_name(enum qmail_dir d);
-/* The path of a file of message `n` below the queue directory. -1 when its directory is not to be entered. */
+/* The path of a file of message `n` below the queue directory. -1 when its directory is not to be
+ * entered. */
 int qmail_path(const struct queue_qmail *q, enum qmail_file f, uint64_t n, char path[QMAIL_PATH],
 	       struct error *err);
 /* lstat of it: 1 there, 0 not there, -1 with err. */
@@ -97,7 +112,8 @@ enum name_kind {
 	NAME_STRAY,
 	NAME_HIDDEN /* begins with a dot (editors, NFS): passed over */
 };
-/* What a directory entry is to qmail. *n is the number that qmail makes of all digits, wrapping around as it does. */
+/* What a directory entry is to qmail. *n is the number that qmail makes of all digits, wrapping
+ * around as it does. */
 enum name_kind qmail_name(struct slice name, uint64_t *n);
 
 /* ---- records.c: contents of the files ---- */
@@ -106,25 +122,28 @@ struct record {
 	char type;
 	struct slice text; /* after the type */
 };
-/* The next NUL-terminated record of `*rest`: 1; 0 at the end; -1 when the rest has no NUL (*out is it all the same). An
- * empty record has type NUL. */
+/* The next NUL-terminated record of `*rest`: 1; 0 at the end; -1 when the rest has no NUL (*out is
+ * it all the same). An empty record has type NUL. */
 int record_next(struct slice *rest, struct record *out);
 /* Number of NULs. */
 size_t record_count(struct slice bytes);
 
-/* The sender in an info file as far as it can be told (none when there is nothing). NULL, or what is wrong. */
+/* The sender in an info file as far as it can be told (none when there is nothing). NULL, or what
+ * is wrong. */
 const char *info_parse(struct slice bytes, struct slice *sender);
 
-/* Append the recipients of a local or remote file to list, which has room for record_count(bytes) more. Records that qmail
- * skips or never sees are left out. NULL, or what is wrong. */
-const char *channel_parse(struct slice bytes, enum channel channel, struct recipient *list, size_t *count);
+/* Append the recipients of a local or remote file to list, which has room for record_count(bytes)
+ * more. Records that qmail skips or never sees are left out. NULL, or what is wrong. */
+const char *channel_parse(struct slice bytes, enum channel channel, struct recipient *list,
+			  size_t *count);
 
 struct envelope {
 	struct slice sender; /* none when there is none */
 	struct slice uid, pid;
 };
 /* A todo or intd file: as channel_parse, and the rest of the envelope. */
-const char *envelope_parse(struct slice bytes, struct envelope *out, struct recipient *list, size_t *count);
+const char *envelope_parse(struct slice bytes, struct envelope *out, struct recipient *list,
+			   size_t *count);
 
 /* ---- split.c: how many split directories ---- */
 
@@ -132,19 +151,20 @@ struct split_sample {
 	uint64_t number;
 	unsigned dir;
 };
-/* The split count from what each of the four directories seems to have (0 = could not be read) and files that were
- * met. 0 when nothing fits. *fit: how many samples lie where that count puts them. */
-unsigned split_choose(const unsigned counts[DIR_SPLIT_COUNT], const struct split_sample *samples, size_t n,
-		      size_t *fit);
+/* The split count from what each of the four directories seems to have (0 = could not be read) and
+ * files that were met. 0 when nothing fits. *fit: how many samples lie where that count puts them.
+ */
+unsigned split_choose(const unsigned counts[DIR_SPLIT_COUNT], const struct split_sample *samples,
+		      size_t n, size_t *fit);
 /* Find the split of q->fd, whether todo is split, and what is not as it should be. */
 int split_find(struct queue_qmail *q, trouble_fn *trouble, void *ctx, struct error *err);
 
 /* ---- control.c ---- */
 
-/* Read control/: `dir_option` or the directory beside the queue. A file that cannot be read goes to `trouble`. -1 for a bad
- * option. */
-int control_load(struct queue_qmail *q, const struct queue_spec *spec, trouble_fn *trouble, void *ctx,
-		 struct error *err);
+/* Read control/: `dir_option` or the directory beside the queue. A file that cannot be read goes to
+ * `trouble`. -1 for a bad option. */
+int control_load(struct queue_qmail *q, const struct queue_spec *spec, trouble_fn *trouble,
+		 void *ctx, struct error *err);
 /* Routes of a smtproutes file, sorted. -1 when out of memory. */
 int routes_parse(struct arena *a, struct slice text, struct route **list, size_t *count);
 /* Where qmail-remote would connect for `address`: the relay, none when the MX decides. */
@@ -173,8 +193,8 @@ struct wanted {
 };
 /* False when it cannot be a message of the queue in `dir`. */
 bool id_parse(struct slice id, const char *dir, struct wanted *out);
-int qmail_find(const struct queue *base, struct slice id, struct arena *names, struct message_entry *out,
-	       int room, struct error *err);
+int qmail_find(const struct queue *base, struct slice id, struct arena *names,
+	       struct message_entry *out, int room, struct error *err);
 struct slice qmail_script_id(struct arena *a, const struct message *m);
 
 void qmail_begin(const struct queue *base, const struct message_entry *e, struct arena *arena,

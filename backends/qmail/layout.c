@@ -12,14 +12,10 @@ static const struct {
 	enum qmail_dir dir;
 	enum { SPLIT, FLAT, AS_TODO, NOT_AS_TODO } place;
 } files[FILE_COUNT] = {
-    [FILE_MESS] = {DIR_MESS, SPLIT},
-    [FILE_INFO] = {DIR_INFO, SPLIT},
-    [FILE_LOCAL] = {DIR_LOCAL, SPLIT},
-    [FILE_REMOTE] = {DIR_REMOTE, SPLIT},
-    [FILE_TODO] = {DIR_TODO, AS_TODO},
-    [FILE_TODO_OTHER] = {DIR_TODO, NOT_AS_TODO},
-    [FILE_INTD] = {DIR_INTD, AS_TODO},
-    [FILE_INTD_OTHER] = {DIR_INTD, NOT_AS_TODO},
+    [FILE_MESS] = {DIR_MESS, SPLIT},	[FILE_INFO] = {DIR_INFO, SPLIT},
+    [FILE_LOCAL] = {DIR_LOCAL, SPLIT},	[FILE_REMOTE] = {DIR_REMOTE, SPLIT},
+    [FILE_TODO] = {DIR_TODO, AS_TODO},	[FILE_TODO_OTHER] = {DIR_TODO, NOT_AS_TODO},
+    [FILE_INTD] = {DIR_INTD, AS_TODO},	[FILE_INTD_OTHER] = {DIR_INTD, NOT_AS_TODO},
     [FILE_BOUNCE] = {DIR_BOUNCE, FLAT},
 };
 
@@ -80,7 +76,8 @@ int qmail_find_todo(const struct queue_qmail *q, uint64_t n, enum qmail_file *f,
 {
 	int r = qmail_stat(q, *f = FILE_TODO, n, st, err);
 
-	/* In a flat todo the other layout cannot be unless todo has directories, and then it is no flat todo. */
+	/* In a flat todo the other layout cannot be unless todo has directories, and then it is no
+	 * flat todo. */
 	if (r == 0 && q->big_todo)
 		r = qmail_stat(q, *f = FILE_TODO_OTHER, n, st, err);
 	return r;

@@ -1,8 +1,8 @@
 /*
  * The contents of info, local, remote and todo: runs of records that end in NUL.
  *
- * Pure: bytes in, slices of them out. What qmail-send would not accept is named; what its lister would still show is
- * shown, but never anything of another message.
+ * Pure: bytes in, slices of them out. What qmail-send would not accept is named; what its lister
+ * would still show is shown, but never anything of another message.
  */
 #include "internal.h"
 
@@ -46,7 +46,8 @@ const char *info_parse(struct slice bytes, struct slice *sender)
 	return NULL;
 }
 
-static void add_recipient(struct recipient *list, size_t *count, enum channel channel, struct record r)
+static void add_recipient(struct recipient *list, size_t *count, enum channel channel,
+			  struct record r)
 {
 	list[(*count)++] = (struct recipient){
 	    .address = r.text,
@@ -59,7 +60,8 @@ static void add_recipient(struct recipient *list, size_t *count, enum channel ch
 static const char unknown_record[] = "has a record of unknown type: qmail-send stops there";
 static const char cut_record[] = "ends in a record without NUL: qmail-send does not see it";
 
-const char *channel_parse(struct slice bytes, enum channel channel, struct recipient *list, size_t *count)
+const char *channel_parse(struct slice bytes, enum channel channel, struct recipient *list,
+			  size_t *count)
 {
 	const char *damage = NULL;
 	struct record r;
@@ -94,7 +96,8 @@ static const char *envelope_record(struct envelope *out, struct record r)
 	}
 }
 
-const char *envelope_parse(struct slice bytes, struct envelope *out, struct recipient *list, size_t *count)
+const char *envelope_parse(struct slice bytes, struct envelope *out, struct recipient *list,
+			   size_t *count)
 {
 	const char *damage = NULL, *d;
 	struct record r;

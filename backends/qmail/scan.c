@@ -1,9 +1,11 @@
 /*
- * Walking a queue: one split directory after the other, in each the union of what todo, info and mess name, ascending.
+ * Walking a queue: one split directory after the other, in each the union of what todo, info and
+ * mess name, ascending.
  *
- * The names of one split directory are kept as numbers of 8 bytes, and a todo that is not split once for the whole walk;
- * nothing else grows with the queue. todo is read before info and info before mess, which is the way a message goes: one
- * that moves meanwhile is seen twice rather than never, and listed once. Odd entries are told as they are met.
+ * The names of one split directory are kept as numbers of 8 bytes, and a todo that is not split
+ * once for the whole walk; nothing else grows with the queue. todo is read before info and info
+ * before mess, which is the way a message goes: one that moves meanwhile is seen twice rather than
+ * never, and listed once. Odd entries are told as they are met.
  */
 #include "internal.h"
 
@@ -123,7 +125,8 @@ static void phase_path(const struct scan *s, char path[QMAIL_PATH])
 		snprintf(path, QMAIL_PATH, "%s/%u", name, s->d);
 }
 
-/* Order the flat todo by split directory, then by number: a counting sort that keeps the ascending order. */
+/* Order the flat todo by split directory, then by number: a counting sort that keeps the ascending
+ * order. */
 static int deal_todo(struct scan *s, struct error *err)
 {
 	struct numbers *l = &s->todo_flat;
@@ -204,10 +207,11 @@ static int odd_entry(enum name_kind kind, uint64_t n, const char *path, const ch
 		     struct error *err)
 {
 	if (kind == NAME_STRAY)
-		error_set(err, ERROR_CORRUPT, "%s/%s: not a message: qmail passes it over", path, name);
+		error_set(err, ERROR_CORRUPT, "%s/%s: not a message: qmail passes it over", path,
+			  name);
 	else
-		error_set(err, ERROR_CORRUPT, "%s/%s: not a message: qmail takes it for %llu (%s)", path,
-			  name, (unsigned long long)n,
+		error_set(err, ERROR_CORRUPT, "%s/%s: not a message: qmail takes it for %llu (%s)",
+			  path, name, (unsigned long long)n,
 			  kind == NAME_ZEROS ? "leading zeros" : "the number is too large");
 	if (err)
 		err->scope = SCOPE_MESSAGE;
@@ -222,13 +226,15 @@ static int take_entry(struct scan *s, const char *path, const struct dirent *de,
 
 	if (kind == NAME_HIDDEN || (kind == NAME_STRAY && strcmp(de->d_name, "lost+found") == 0))
 		return 0;
-	if (s->phase == READ_FLAT_TODO && s->q->big_todo && kind == NAME_NUMBER && is_dir(s, path, de))
+	if (s->phase == READ_FLAT_TODO && s->q->big_todo && kind == NAME_NUMBER &&
+	    is_dir(s, path, de))
 		return 0;
 	if (kind != NAME_NUMBER)
 		return odd_entry(kind, n, path, de->d_name, err);
 	if (s->phase != READ_FLAT_TODO && n % s->q->split != s->d) {
-		error_set(err, ERROR_CORRUPT, "%s/%llu: in the wrong directory: qmail looks for it in %s/%u",
-			  path, (unsigned long long)n, qmail_dir_name(phase_dir(s)),
+		error_set(err, ERROR_CORRUPT,
+			  "%s/%llu: in the wrong directory: qmail looks for it in %s/%u", path,
+			  (unsigned long long)n, qmail_dir_name(phase_dir(s)),
 			  (unsigned)(n % s->q->split));
 		if (err)
 			err->scope = SCOPE_MESSAGE;
@@ -299,8 +305,8 @@ static int merge(struct scan *s, uint64_t *n, unsigned *seen)
 		return 0;
 	}
 	*seen = take(&s->todo_flat, flat_end, *n, s->q->big_todo ? SEEN_TODO_OTHER : SEEN_TODO) |
-		take(&s->todo, s->todo.n, *n, SEEN_TODO) | take(&s->info, s->info.n, *n, SEEN_INFO) |
-		take(&s->mess, s->mess.n, *n, SEEN_MESS);
+		take(&s->todo, s->todo.n, *n, SEEN_TODO) |
+		take(&s->info, s->info.n, *n, SEEN_INFO) | take(&s->mess, s->mess.n, *n, SEEN_MESS);
 	return 1;
 }
 

@@ -1,20 +1,22 @@
 /*
  * How many split directories a queue has.
  *
- * Nothing in a queue says it: it is compiled into qmail. So the directories are counted (mess, info, local and remote must
- * agree), and the files met in them must lie where that count puts them. A broken queue can have an extra or a missing
- * directory, a queue whose split was changed can keep empty ones: then the files decide.
+ * Nothing in a queue says it: it is compiled into qmail. So the directories are counted (mess,
+ * info, local and remote must agree), and the files met in them must lie where that count puts
+ * them. A broken queue can have an extra or a missing directory, a queue whose split was changed
+ * can keep empty ones: then the files decide.
  */
 #include "internal.h"
 
 #include <mtaq/limits.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
-	CONFIRM_SAMPLES = 64,   /* files looked at when the directories agree */
+	CONFIRM_SAMPLES = 64, /* files looked at when the directories agree */
 	CONFIRM_PER_DIR = 4,
-	DECIDE_SAMPLES = 4096,  /* and when they do not, or the files contradict them */
+	DECIDE_SAMPLES = 4096, /* and when they do not, or the files contradict them */
 	DECIDE_PER_DIR = 64,
 	DECIDE_WORK = 20000000, /* most divisions spent on trying every count */
 	DEFAULT_SPLIT = 23
@@ -42,7 +44,8 @@ static unsigned majority(const unsigned counts[DIR_SPLIT_COUNT])
 
 		for (int k = 0; k < DIR_SPLIT_COUNT; k++)
 			votes += counts[k] == counts[i];
-		if (counts[i] == 0 || votes < best_votes || (votes == best_votes && counts[i] > best))
+		if (counts[i] == 0 || votes < best_votes ||
+		    (votes == best_votes && counts[i] > best))
 			continue;
 		best = counts[i];
 		best_votes = votes;
@@ -51,8 +54,8 @@ static unsigned majority(const unsigned counts[DIR_SPLIT_COUNT])
 }
 
 /* The one of the four that most samples agree with. */
-static unsigned best_counted(const unsigned counts[DIR_SPLIT_COUNT], const struct split_sample *samples,
-			     size_t n, size_t *fit)
+static unsigned best_counted(const unsigned counts[DIR_SPLIT_COUNT],
+			     const struct split_sample *samples, size_t n, size_t *fit)
 {
 	unsigned best = majority(counts);
 
@@ -68,9 +71,11 @@ static unsigned best_counted(const unsigned counts[DIR_SPLIT_COUNT], const struc
 	return best;
 }
 
-/* Any count up to `most`. Whatever split S is right, all N - d are its multiples; the largest S that holds for most
- * samples is it, because a divisor of it holds only for those with d below the divisor. */
-static unsigned best_of_all(unsigned most, const struct split_sample *samples, size_t n, size_t *fit)
+/* Any count up to `most`. Whatever split S is right, all N - d are its multiples; the largest S
+ * that holds for most samples is it, because a divisor of it holds only for those with d below the
+ * divisor. */
+static unsigned best_of_all(unsigned most, const struct split_sample *samples, size_t n,
+			    size_t *fit)
 {
 	unsigned best = 0;
 
@@ -88,8 +93,8 @@ static unsigned best_of_all(unsigned most, const struct split_sample *samples, s
 	return best;
 }
 
-unsigned split_choose(const unsigned counts[DIR_SPLIT_COUNT], const struct split_sample *samples, size_t n,
-		      size_t *fit)
+unsigned split_choose(const unsigned counts[DIR_SPLIT_COUNT], const struct split_sample *samples,
+		      size_t n, size_t *fit)
 {
 	unsigned most = 0, other, best = best_counted(counts, samples, n, fit);
 	size_t other_fit;
@@ -113,7 +118,7 @@ struct look {
 	trouble_fn *trouble;
 	void *ctx;
 	uint8_t *present; /* per number the bits 1 << DIR_x: something of that name is there */
-	uint8_t *odd;     /* and it is no directory */
+	uint8_t *odd;	  /* and it is no directory */
 	unsigned counts[DIR_SPLIT_COUNT];
 	struct split_sample *samples;
 	size_t sample_count;
@@ -242,7 +247,8 @@ static void decide(struct look *l)
 	if (l->q->split == 0 || l->q->split == agreed)
 		return;
 	error_set(&e, ERROR_CORRUPT,
-		  "%s: the directories do not agree about the split (mess %u, info %u, local %u, remote %u): "
+		  "%s: the directories do not agree about the split (mess %u, info %u, local %u, "
+		  "remote %u): "
 		  "taken as %u, where %zu of %zu files lie right",
 		  l->q->base.dir, l->counts[DIR_MESS], l->counts[DIR_INFO], l->counts[DIR_LOCAL],
 		  l->counts[DIR_REMOTE], l->q->split, fit, l->sample_count);
@@ -273,8 +279,8 @@ static void tell_dir(struct look *l, enum qmail_dir dir, unsigned d)
 	if (d >= l->q->split) {
 		if (!(l->present[d] & bit) || (!(l->odd[d] & bit) && is_empty_dir(l, path)))
 			return;
-		error_set(&e, ERROR_CORRUPT, "%s/%s: qmail never looks there (split %u)", l->q->base.dir,
-			  path, l->q->split);
+		error_set(&e, ERROR_CORRUPT, "%s/%s: qmail never looks there (split %u)",
+			  l->q->base.dir, path, l->q->split);
 	} else if (!(l->present[d] & bit)) {
 		error_set(&e, ERROR_CORRUPT, "%s/%s is missing", l->q->base.dir, path);
 	} else {
@@ -300,8 +306,8 @@ static void check_dirs(struct look *l)
 	}
 }
 
-/* todo is flat, or split (big-todo) when todo/0 is a directory. Split directories of todo that are missing are
- * ENOENT to whoever looks for a file in them. */
+/* todo is flat, or split (big-todo) when todo/0 is a directory. Split directories of todo that are
+ * missing are ENOENT to whoever looks for a file in them. */
 static void look_at_todo(struct look *l)
 {
 	struct error e = ERROR_INIT;

@@ -1,0 +1,229 @@
+/*
+ * The mess file: its stat, its header, its body. It is opened so that its atime stays, which is
+ * what qmail-clean goes by when it removes what qmail-queue left behind.
+ */
+#include "internal.h"
+
+#include <mtaq/limits.h>
+
+enum { FIRST_READ = 8192 };
+
+static const struct queue_qmail *queue_of(const struct message *m)
+{
+	return queue_qmail(m->queue);
+}
+
+static void mess_path(const struct message *m, char path[QMAIL_PATH])
+{
+	qmail_path(queue_of(m), FILE_MESS, m->entry.number, path, NULL);
+}
+
+/* Does the message still have an envelope, or stand where nothing can be told. */
+static bool has_envelope(const struct message *m)
+{
+	enum qmail_file f;
+	struct stat st;
+
+	return qmail_stat(queue_of(m), FILE_INFO, m->entry.number, &st, NULL) != 0 ||
+	       qmail_find_todo(queue_of(m), m->entry.number, &f, &st, NULL) != 0;
+}
+
+/* There is no mess: the message has ended meanwhile, or it has lost its body. mess goes last when a
+ * message ends and comes first when one begins, so an envelope that is still there without it is
+ * damage. */
+static void no_mess(struct message *m, struct error *e)
+{
+	struct stat st;
+	char path[QMAIL_PATH];
+
+	mess_path(m, path);
+	if (!has_envelope(m) || qmail_stat(queue_of(m), FILE_MESS, m->entry.number, &st, NULL) == 1)
+		m->gone = true;
+	else
+		error_set(e, ERROR_CORRUPT, "%s is missing: the message has no body", path);
+}
+
+static void set_data(struct message *m, const struct stat *st)
+{
+	m->identity.data_dev = (uint64_t)st->st_dev;
+	m->identity.data_ino = (uint64_t)st->st_ino;
+	m->identity.data_mtime_ns = qmail_mtime_ns(st);
+	m->size = number_of(st->st_size);
+	m->accepted = number_of(st->st_mtime);
+}
+
+static void load_data(struct message *m)
+{
+	struct error e = ERROR_INIT;
+	char path[QMAIL_PATH];
+	struct stat st;
+	int r = qmail_stat(queue_of(m), FILE_MESS, m->entry.number, &st, &e);
+
+	mess_path(m, path);
+	m->have |= PART_DATA;
+	if (r == 0)
+		no_mess(m, &e);
+	else if (r > 0 && !S_ISREG(st.st_mode))
+		error_set(&e, ERROR_CORRUPT, "%s is %s", path, sys_file_type(st.st_mode));
+	else if (r > 0)
+		set_data(m, &st);
+	if (e.code != ERROR_NONE)
+		part_fail(m, PART_DATA_I, &e);
+}
+
+/* fd of mess, or -1 with *e or m->gone. Another file than the one that was looked at before is
+ * another message. */
+static int open_mess(struct message *m, struct stat *st, struct error *e)
+{
+	char path[QMAIL_PATH];
+	int fd;
+
+	if (qmail_path(queue_of(m), FILE_MESS, m->entry.number, path, e) < 0)
+		return -1;
+	fd = sys_open_file(queue_of(m)->fd, path, SYS_READ, path, st, e);
+	if (fd < 0 && e->code == ERROR_GONE) {
+		error_clear(e);
+		no_mess(m, e);
+	}
+	if (fd < 0)
+		return -1;
+	if (m->identity.data_ino && m->identity.data_ino != (uint64_t)st->st_ino) {
+		m->gone = true;
+		sys_close(fd);
+		return -1;
+	}
+	if (!(m->have & PART_DATA)) {
+		m->have |= PART_DATA;
+		set_data(m, st);
+	}
+	return fd;
+}
+
+/* The first empty line at or after `from`, where the header ends. */
+static bool has_empty_line(struct slice s, size_t from)
+{
+	struct slice rest = slice_skip(s, from);
+
+	return slice_find(rest, SLICE("\n\n")) != SIZE_MAX ||
+	       slice_find(rest, SLICE("\n\r\n")) != SIZE_MAX;
+}
+
+/* Read until the header has ended, the file ends, or `limit` bytes are there. *whole: the file
+ * ended. */
+static int read_header(int fd, struct arena *a, const char *path, size_t limit, struct slice *out,
+		       bool *whole, struct error *err)
+{
+	size_t room = FIRST_READ, n = 0, checked = 0;
+	char *p = arena_alloc(a, room);
+
+	*whole = false;
+	for (;;) {
+		ssize_t got;
+
+		if (!p)
+			return error_set(err, ERROR_LIMIT, "%s: out of memory", path);
+		got = sys_pread(fd, p + n, room - n, (off_t)n);
+		if (got < 0)
+			return error_set(err, ERROR_SYSTEM, "%s: read error", path);
+		n += (size_t)got;
+		*out = slice_of(p, n);
+		*whole = got == 0;
+		if (*whole || n >= limit || has_empty_line(*out, checked))
+			return 0;
+		checked = n > 2 ? n - 2 : 0;
+		if (n == room) {
+			size_t more = room * 4 < limit ? room * 4 : limit;
+
+			p = arena_grow(a, p, room, more);
+			room = more;
+		}
+	}
+}
+
+/* The header ended before the limit: with an empty line, with the file, or at a line that is no
+ * field. */
+static int parse_header(struct message *m, struct slice text, bool whole, struct slice *body,
+			const char *path, struct error *err)
+{
+	struct header_list headers = {0};
+
+	if (header_parse(m->arena, text, &headers, body, err) < 0) {
+		error_prefix(err, "%s", path);
+		return -1;
+	}
+	m->headers = headers;
+	if (!whole && !body->p)
+		return error_set(err, ERROR_LIMIT, "%s: the header is larger than %u bytes", path,
+				 LIMIT_HEADER_BYTES);
+	return 0;
+}
+
+static void load_header(struct message *m, int fd, const char *path)
+{
+	struct error e = ERROR_INIT;
+	struct slice text, body = SLICE_NONE;
+	bool whole;
+
+	m->have |= PART_HEADER;
+	if (read_header(fd, m->arena, path, LIMIT_HEADER_BYTES, &text, &whole, &e) < 0 ||
+	    parse_header(m, text, whole, &body, path, &e) < 0)
+		part_fail(m, PART_HEADER_I, &e);
+}
+
+/* The whole file, so the header comes with it. */
+static void load_body(struct message *m, int fd, const struct stat *st, const char *path)
+{
+	const size_t limit = (size_t)LIMIT_HEADER_BYTES + LIMIT_BODY_BYTES;
+	struct error e = ERROR_INIT;
+	struct slice text, body = SLICE_NONE;
+
+	m->have |= PART_BODY;
+	if (sys_read_all(fd, st->st_size > 0 ? (size_t)st->st_size : 0, limit, m->arena, path,
+			 &text, &e) < 0) {
+		part_fail(m, PART_BODY_I, &e);
+		return;
+	}
+	m->have |= PART_HEADER;
+	if (parse_header(m, text, true, &body, path, &e) < 0)
+		part_fail(m, PART_HEADER_I, &e);
+	else if (body.p && (size_t)(body.p - text.p) > LIMIT_HEADER_BYTES)
+		error_set(&e, ERROR_LIMIT, "%s: the header is larger than %u bytes", path,
+			  LIMIT_HEADER_BYTES);
+	if (e.code != ERROR_NONE) {
+		part_fail(m, PART_HEADER_I, &e);
+		part_fail(m, PART_BODY_I, &e);
+	}
+	m->body = body.p ? body : slice_skip(text, text.n);
+	if (m->body.n > LIMIT_BODY_BYTES) {
+		error_set(&e, ERROR_LIMIT, "%s: the body is larger than %u bytes", path,
+			  LIMIT_BODY_BYTES);
+		part_fail(m, PART_BODY_I, &e);
+	}
+}
+
+void mess_load(struct message *m, parts_t want)
+{
+	struct error e = ERROR_INIT;
+	char path[QMAIL_PATH];
+	struct stat st;
+	int fd;
+
+	if (want & PART_DATA)
+		load_data(m);
+	want &= PART_HEADER | PART_BODY;
+	if (!want || m->gone)
+		return;
+	mess_path(m, path);
+	fd = open_mess(m, &st, &e);
+	if (fd < 0) {
+		for (unsigned i = 0; !m->gone && i < PART_COUNT; i++)
+			if (want & PART(i))
+				part_fail(m, (enum part_index)i, &e);
+		return;
+	}
+	if (want & PART_BODY)
+		load_body(m, fd, &st, path);
+	else
+		load_header(m, fd, path);
+	sys_close(fd);
+}
