@@ -165,6 +165,11 @@ int split_find(struct queue_qmail *q, trouble_fn *trouble, void *ctx, struct err
  * `trouble`. -1 for a bad option. */
 int control_load(struct queue_qmail *q, const struct queue_spec *spec, trouble_fn *trouble,
 		 void *ctx, struct error *err);
+/* ---- routes.c ---- */
+
+/* A line of a control file without the blanks, tabs and line ends at its end, which do not count
+ * for qmail. */
+struct slice control_trim(struct slice s);
 /* Routes of a smtproutes file, sorted. -1 when out of memory. */
 int routes_parse(struct arena *a, struct slice text, struct route **list, size_t *count);
 /* Where qmail-remote would connect for `address`: the relay, none when the MX decides. */

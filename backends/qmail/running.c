@@ -30,14 +30,14 @@ static bool has_open(int proc, const char *path, const struct stat *file)
 	return found;
 }
 
-static bool is_qmail_send(int proc, const char *pid)
+static bool is_qmail_send(int proc, uint64_t pid)
 {
 	static const char name[] = "qmail-send\n";
 	char path[64], text[32];
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof path, "%s/comm", pid);
+	snprintf(path, sizeof path, "%llu/comm", (unsigned long long)pid);
 	fd = sys_open_file(proc, path, SYS_READ, path, NULL, NULL);
 	if (fd < 0)
 		return false;
@@ -58,7 +58,7 @@ static long find_pid(const struct stat *file)
 		uint64_t n;
 
 		if (qmail_name(slice_from(de->d_name), &n) != NAME_NUMBER ||
-		    !is_qmail_send(proc, de->d_name))
+		    !is_qmail_send(proc, n))
 			continue;
 		snprintf(path, sizeof path, "%llu/fd", (unsigned long long)n);
 		if (has_open(proc, path, file))
