@@ -43,12 +43,14 @@ struct slice header_unfold(struct arena *a, struct slice raw);
 
 /* iconv descriptors of one thread, opened when first needed. */
 struct charset_cache;
+/* NULL when out of memory. */
 struct charset_cache *charset_cache_new(void);
 void charset_cache_free(struct charset_cache *c);
 /* Unfold and decode RFC 2047 words (RFC 2231 language tags dropped) to UTF-8. What cannot be decoded (unknown
  * charset, broken base64) stays as it is written. Bytes outside encoded words are passed through unchanged (they may
- * be invalid UTF-8). Multi-byte characters split over adjacent words are joined. At most LIMIT_DECODED_BYTES come out
- * (the rest is cut at a character). p == NULL when out of memory. */
+ * be invalid UTF-8); bytes inside that make no sense in the word's charset become U+FFFD. Multi-byte characters split
+ * over adjacent words are joined. At most LIMIT_DECODED_BYTES come out (the rest is cut at a character). p == NULL when
+ * out of memory, or of descriptors where a charset has to be opened. */
 struct slice header_decode(struct arena *a, struct charset_cache *c, struct slice raw);
 
 #endif
