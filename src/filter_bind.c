@@ -1,0 +1,265 @@
+/* A filter made ready for one queue: what the queue alone decides is folded, the rest priced and
+ * put in order. */
+#include "filter_ast.h"
+
+#include <stdlib.h>
+
+struct binding {
+	struct arena *arena;
+	const struct filter_target *target;
+	struct error *err;
+	uint32_t quantifiers;
+};
+
+/* What a match costs beside loading, in the nanoseconds of the parts' prices. */
+static uint32_t match_cost(const struct leaf *l)
+{
+	uint32_t cost = l->op == LEAF_MATCH ? 100 : l->op == LEAF_IN ? 20 : 5;
+
+	return l->field->flags & FIELD_LIST ? 2 * cost : cost;
+}
+
+static uint64_t price_of(const uint32_t *price, parts_t parts)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < PART_COUNT; i++)
+		if (parts & PART(i))
+			sum += price[i];
+	return sum;
+}
+
+/* --- folding --- */
+
+static int fold_leaf(struct binding *b, struct term *t)
+{
+	struct field_context c = {.message = b->target->dummy, .arena = b->arena};
+	struct matcher *m;
+	enum leaf_result r;
+
+	if (!(t->leaf->field->flags & FIELD_CONSTANT))
+		return 0;
+	m = matcher_new();
+	r = m ? leaf_test(t->leaf, t->negated, &c, m) : RESULT_NOMEM;
+	matcher_free(m);
+	if (r == RESULT_NOMEM)
+		return error_set(b->err, ERROR_NOMEM, "out of memory");
+	if (r != RESULT_NO && r != RESULT_YES)
+		return error_set(b->err, ERROR_LIMIT, "%s: %s has reached a match limit",
+				 b->target->queue_name, pattern_text(t->leaf->pattern).p);
+	t->kind = r == RESULT_YES ? TERM_YES : TERM_NO;
+	return 0;
+}
+
+static int fold(struct binding *b, struct term *t);
+
+/* AND and OR: `decides` ends it, its opposite is left out. One kid that remains takes the term's
+ * place. */
+static int fold_list(struct binding *b, struct term *t, enum term_kind decides)
+{
+	enum term_kind drops = decides == TERM_NO ? TERM_YES : TERM_NO;
+	struct term **at = &t->kids, *next = t->next;
+
+	while (*at) {
+		if (fold(b, *at) < 0)
+			return -1;
+		if ((*at)->kind == decides) {
+			t->kind = decides;
+			t->kids = NULL;
+			return 0;
+		}
+		if ((*at)->kind == drops)
+			*at = (*at)->next;
+		else
+			at = &(*at)->next;
+	}
+	if (!t->kids) {
+		t->kind = drops;
+	} else if (!t->kids->next) {
+		*t = *t->kids;
+		t->next = next;
+	}
+	return 0;
+}
+
+/* Inside any() and all() nothing is constant: they stay as they are. */
+static int fold(struct binding *b, struct term *t)
+{
+	switch (t->kind) {
+	case TERM_LEAF:
+		return fold_leaf(b, t);
+	case TERM_AND:
+		return fold_list(b, t, TERM_NO);
+	case TERM_OR:
+		return fold_list(b, t, TERM_YES);
+	default:
+		return 0;
+	}
+}
+
+/* When one kid was left and it is of the parent's kind, its kids belong there. */
+static void flatten(struct term *t)
+{
+	for (struct term **at = &t->kids; *at;) {
+		struct term *kid = *at, *last;
+
+		flatten(kid);
+		if (kid->kind != t->kind || !kid->kids ||
+		    (t->kind != TERM_AND && t->kind != TERM_OR)) {
+			at = &kid->next;
+			continue;
+		}
+		for (last = kid->kids; last->next;)
+			last = last->next;
+		last->next = kid->next;
+		*at = kid->kids;
+		at = &last->next;
+	}
+}
+
+/* --- what is left --- */
+
+static int cannot_have(const struct binding *b, const struct field *f)
+{
+	const char *why = b->target->lacks ? b->target->lacks[f->id] : NULL;
+	struct field_context c = {.message = b->target->dummy, .arena = b->arena};
+	const struct field *mta = field_row(FIELD_MTA);
+	struct field_cursor at = {0};
+	struct value v;
+	struct slice name = SLICE("...");
+
+	if (mta->get(&c, &at, &v) == GOT_VALUE)
+		name = field_print(b->arena, mta, &v);
+	return error_set(b->err, ERROR_USAGE,
+			 "%s: its messages have no %s%s%s%s; `mta != %" SLICE_FMT
+			 " and (...)` leaves this queue out",
+			 b->target->queue_name, f->name, why ? " (" : "", why ? why : "",
+			 why ? ")" : "", SLICE_ARG(name));
+}
+
+static int price_leaf(struct binding *b, struct term *t)
+{
+	t->needs = b->target->needs[t->leaf->field->id];
+	if (!t->needs)
+		return cannot_have(b, t->leaf->field);
+	t->below = t->needs;
+	t->cost = match_cost(t->leaf);
+	return 0;
+}
+
+static int by_cost(const void *a, const void *b)
+{
+	const struct term *x = *(struct term *const *)a, *y = *(struct term *const *)b;
+
+	if (x->cost != y->cost)
+		return x->cost < y->cost ? -1 : 1;
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+/* Cheapest first, equals as written. `number` is free until slots are given. */
+static int sort_kids(struct binding *b, struct term *t)
+{
+	struct term **list, **end = &t->kids;
+	uint32_t n = 0;
+
+	for (struct term *kid = t->kids; kid; kid = kid->next)
+		kid->number = n++;
+	if (n < 2)
+		return 0;
+	list = arena_array(b->arena, n, sizeof *list);
+	if (!list)
+		return error_set(b->err, ERROR_NOMEM, "out of memory");
+	n = 0;
+	for (struct term *kid = t->kids; kid; kid = kid->next)
+		list[n++] = kid;
+	qsort(list, n, sizeof *list, by_cost);
+	for (uint32_t i = 0; i < n; i++) {
+		*end = list[i];
+		end = &list[i]->next;
+	}
+	*end = NULL;
+	return 0;
+}
+
+/* Needs and costs from below; a term's price is that of all parts below it, each once, and of the
+ * matching. */
+static int price(struct binding *b, struct term *t)
+{
+	uint64_t matching = 0;
+
+	if (t->kind == TERM_LEAF && price_leaf(b, t) < 0)
+		return -1;
+	if (t->kind == TERM_SOME || t->kind == TERM_EVERY) {
+		t->needs = b->target->needs[FIELD_RECIPIENT];
+		if (!t->needs)
+			return cannot_have(b, field_row(FIELD_RECIPIENT));
+		t->below = t->needs;
+	}
+	for (struct term *kid = t->kids; kid; kid = kid->next) {
+		if (price(b, kid) < 0)
+			return -1;
+		t->below |= kid->below;
+		matching += kid->cost - price_of(b->target->cost, kid->below);
+	}
+	t->cost += matching + price_of(b->target->cost, t->below);
+	return sort_kids(b, t);
+}
+
+/* Slots in the order of evaluation; a quantifier's inside is counted anew. */
+static uint32_t give_slots(struct binding *b, struct term *t, uint32_t next)
+{
+	if (t->kind == TERM_LEAF)
+		t->slot = next++;
+	if (t->kind == TERM_SOME || t->kind == TERM_EVERY) {
+		t->slot = next++;
+		t->number = b->quantifiers++;
+		t->inner = give_slots(b, t->kids, 0);
+		return next;
+	}
+	for (struct term *kid = t->kids; kid; kid = kid->next)
+		next = give_slots(b, kid, next);
+	return next;
+}
+
+const struct filter *filter_bind(struct arena *arena, const struct filter *f,
+				 const struct filter_target *target, struct error *err)
+{
+	struct filter *bound = arena_zalloc(arena, sizeof *bound);
+	struct binding b = {arena, target, err, 0};
+
+	if (bound)
+		bound->terms = term_from(arena, f->tree, false);
+	if (!bound || !bound->terms) {
+		error_set(err, ERROR_NOMEM, "out of memory");
+		return NULL;
+	}
+	if (fold(&b, bound->terms) < 0)
+		return NULL;
+	flatten(bound->terms);
+	if (price(&b, bound->terms) < 0)
+		return NULL;
+	bound->tree = f->tree;
+	bound->source = f;
+	bound->needs = target->needs;
+	bound->price = target->cost;
+	bound->slots = give_slots(&b, bound->terms, 0);
+	bound->quantifiers = b.quantifiers;
+	return bound;
+}
+
+enum verdict filter_constant(const struct filter *bound)
+{
+	switch (bound->terms->kind) {
+	case TERM_NO:
+		return VERDICT_NO;
+	case TERM_YES:
+		return VERDICT_YES;
+	default:
+		return VERDICT_PENDING;
+	}
+}
+
+parts_t filter_parts(const struct filter *bound)
+{
+	return (parts_t)(bound->terms->below & ~PART_NAME);
+}
