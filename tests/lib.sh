@@ -162,6 +162,22 @@ fixture() {
 	bail "no fixture $1 $2"
 }
 
+# fixture_queue KIND CASE: unpack it and print its queue directory.
+fixture_queue() {
+	case $1 in
+	qmail) printf '%s/queue\n' "$(fixture "$1" "$2")" ;;
+	*) printf '%s/mqueue\n' "$(fixture "$1" "$2")" ;;
+	esac
+}
+
+# fixture_clock KIND: when the queues were recorded, for --clock.
+fixture_clock() {
+	case $1 in
+	qmail) echo @1795167000 ;;
+	*) echo @1768478400 ;;
+	esac
+}
+
 # Can this process have a mount namespace of its own? (root, and not in every container)
 have_private_mounts() {
 	unshare --mount --propagation private true 2>/dev/null
