@@ -1,7 +1,135 @@
-#include <stdio.h>
+/* The program: command line in, exit status out. */
+#include "cmd.h"
 
-int main(void)
+#include <mtaq/limits.h>
+#include <mtaq/sysio.h>
+
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A terminal's width: COLUMNS when set, else what the terminal says, else 80. */
+static unsigned terminal_columns(void)
 {
-	puts("mtaq");
-	return 0;
+	struct winsize w;
+	const char *text = getenv("COLUMNS");
+	uint64_t n;
+
+	if (text && slice_u64(slice_from(text), &n) && n >= 20 && n <= 10000)
+		return (unsigned)n;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col >= 20)
+		return w.ws_col;
+	return 80;
+}
+
+static bool want_color(struct run *run)
+{
+	const char *when = run->globals.color ? run->globals.color : "auto";
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (strcmp(when, "always") == 0)
+		return true;
+	if (strcmp(when, "auto") != 0 && strcmp(when, "never") != 0)
+		run_fail(run, STATUS_USAGE, "--color wants auto, always or never, not '%s'", when);
+	return strcmp(when, "auto") == 0 && run->out_tty && !(no && *no) && term && strcmp(term, "dumb") != 0;
+}
+
+static void apply_globals(struct run *run)
+{
+	const struct globals *g = &run->globals;
+
+	run->now = g->clock.given ? g->clock.value : (int64_t)time(NULL);
+	run->jobs = 8;
+	if (g->jobs.given && (g->jobs.value < 1 || g->jobs.value > (int64_t)LIMIT_JOBS))
+		run_fail(run, STATUS_USAGE, "--jobs wants 1 to %u", LIMIT_JOBS);
+	else if (g->jobs.given)
+		run->jobs = (unsigned)g->jobs.value;
+	run->out_tty = isatty(STDOUT_FILENO);
+	run->err_tty = isatty(STDERR_FILENO);
+	run->columns = run->out_tty ? terminal_columns() : 0;
+	run->color = want_color(run);
+}
+
+static void print_help(struct run *run, const struct command *c)
+{
+	struct buf b;
+
+	buf_init(&b);
+	if (c)
+		command_help(c, &b);
+	else
+		command_overview(&b);
+	run_out(run, buf_slice(&b));
+	buf_free(&b);
+}
+
+/* Words after the command: options in any order, then what is left. */
+static void run_command(struct run *run, const struct command *c, int argc, char **argv)
+{
+	void *options = c->options_size ? arena_zalloc(&run->arena, c->options_size) : NULL;
+	struct option_set sets[3] = {{c->options, options}, {global_options, &run->globals}, {NULL, NULL}};
+	struct error err = ERROR_INIT;
+	int first;
+
+	if (c->flags & COMMAND_SELECTS)
+		sets[2] = (struct option_set){selector_options, &run->selectors};
+	if (options_parse(sets, 3, argc, argv, false, &first, &err) < 0) {
+		run_fail(run, STATUS_USAGE, "%s: %s (`mtaq help %s` tells what there is)", c->name, err.text, c->name);
+		return;
+	}
+	run->words = argv + first;
+	run->word_count = (size_t)(argc - first);
+	if (run->globals.help) {
+		print_help(run, c);
+		return;
+	}
+	apply_globals(run);
+	if (run->word_count && !(c->flags & COMMAND_WORDS))
+		run_fail(run, STATUS_USAGE, "%s takes no words: '%s'", c->name, run->words[0]);
+	if (run->status == STATUS_OK)
+		c->run(run, options);
+}
+
+static void run_words(struct run *run, int argc, char **argv)
+{
+	const struct option_set globals = {global_options, &run->globals};
+	const struct command *c;
+	struct error err = ERROR_INIT;
+	int first;
+
+	if (options_parse(&globals, 1, argc, argv, true, &first, &err) < 0)
+		run_fail(run, STATUS_USAGE, "%s (`mtaq help` tells what there is)", err.text);
+	else if (run->globals.version)
+		run_out(run, SLICE("mtaq " PACKAGE_VERSION "\n"));
+	else if (run->globals.help)
+		print_help(run, NULL);
+	else if (first == argc)
+		run_fail(run, STATUS_USAGE, "which command? (`mtaq help` lists them)");
+	else if ((c = command_find(argv[first])) == NULL)
+		run_fail(run, STATUS_USAGE, "no command '%s' (`mtaq help` lists them)", argv[first]);
+	else
+		run_command(run, c, argc - first, argv + first);
+}
+
+int main(int argc, char **argv)
+{
+	struct run run = {.program = "mtaq"};
+
+	if (sys_own_standard_descriptors() < 0)
+		return STATUS_SYSTEM;
+	sys_raise_file_limit();
+	/* characters for the width of a column; numbers, times and case stay those of C */
+	setlocale(LC_CTYPE, "");
+	arena_init(&run.arena, 0);
+	run_words(&run, argc, argv);
+	run_close_output(&run);
+	text_list_free(&run.globals.queues);
+	text_list_free(&run.selectors.expressions);
+	text_list_free(&run.selectors.senders);
+	text_list_free(&run.selectors.recipients);
+	arena_free(&run.arena);
+	return (int)run.status;
 }

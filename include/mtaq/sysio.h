@@ -19,8 +19,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-/* Make sure that descriptors 0, 1 and 2 are open (on /dev/null if they were not), so that no queue file ever
- * becomes "stdout". Call first in main. 0/-1. */
+/* Make sure that descriptors 0, 1 and 2 are open, so that no queue file ever becomes "stdout". One that was closed becomes
+ * /dev/null in the direction that fails (writing to such a stdout is EBADF). Call first in main. 0/-1. */
 int sys_own_standard_descriptors(void);
 /* Raise the soft limit of open files to the hard one. */
 void sys_raise_file_limit(void);

@@ -1,0 +1,122 @@
+/* Looking up ids: see ids.h. */
+#include "ids.h"
+
+#include <mtaq/limits.h>
+#include <mtaq/sysio.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* The same id may lie in several directories of a queue. */
+enum { ID_PLACES = 16 };
+
+static void add_entry(struct selection_queue *q, struct message_entry e)
+{
+	for (size_t i = 0; i < q->entry_count; i++)
+		if (q->entries[i].unit == e.unit && slice_eq(q->entries[i].name, e.name))
+			return;
+	/* grows by doubling: the count is a power of two exactly when the array is full */
+	if ((q->entry_count & (q->entry_count - 1)) == 0) {
+		q->entries = realloc(q->entries, (q->entry_count ? q->entry_count * 2 : 1) * sizeof *q->entries);
+		if (!q->entries)
+			abort();
+	}
+	q->entries[q->entry_count++] = e;
+}
+
+static bool look_up(struct selection *s, struct slice id)
+{
+	struct message_entry found[ID_PLACES];
+	bool anywhere = false;
+
+	for (size_t i = 0; i < s->queues.count; i++) {
+		const struct queue *q = s->queues.list[i];
+		struct error err = ERROR_INIT;
+		int n = q->backend->find(q, id, &s->run->arena, found, ID_PLACES, &err);
+
+		if (n < 0)
+			run_error(s->run, &err);
+		anywhere |= n != 0;
+		for (int k = 0; k < n && k < ID_PLACES; k++)
+			add_entry(&s->per_queue[i], found[k]);
+	}
+	if (!anywhere)
+		run_fail(s->run, STATUS_SOME, "%" SLICE_FMT ": no such message", SLICE_ARG(id));
+	return anywhere;
+}
+
+static bool numbers_need_a_time(const struct selection *s)
+{
+	for (size_t i = 0; i < s->queues.count; i++)
+		if (s->queues.list[i]->backend->script_id)
+			return true;
+	return false;
+}
+
+static bool is_bare_number(struct slice id)
+{
+	uint64_t n;
+
+	if (id.n && id.p[0] == '#')
+		id = slice_skip(id, 1);
+	return slice_u64(id, &n);
+}
+
+/* A number may belong to another message by the time a script hands it over. */
+static bool read_standard_input(struct selection *s)
+{
+	struct error err = ERROR_INIT;
+	struct slice text, line;
+	size_t count = 0;
+	char end;
+
+	if (sys_read_all(STDIN_FILENO, 0, (size_t)LIMIT_IDS * 32, &s->run->arena, "standard input", &text, &err) < 0) {
+		run_fail(s->run, STATUS_USAGE, "%s", err.text);
+		return false;
+	}
+	end = slice_chr(text, '\0') != SIZE_MAX ? '\0' : '\n'; /* as find -print0 and list -0 write them */
+	while (slice_cut(&text, end, &line)) {
+		struct slice id = slice_trim(line);
+
+		if (id.n == 0)
+			continue;
+		if (++count > LIMIT_IDS) {
+			run_fail(s->run, STATUS_USAGE, "more than %u ids", LIMIT_IDS);
+			return false;
+		}
+		if (is_bare_number(id) && numbers_need_a_time(s)) {
+			run_fail(s->run, STATUS_USAGE,
+				 "%" SLICE_FMT ": a bare number is taken from the command line only; "
+				 "`mtaq list -i` prints ids that stay true",
+				 SLICE_ARG(id));
+			return false;
+		}
+		look_up(s, id);
+	}
+	return true;
+}
+
+bool ids_resolve(struct selection *s)
+{
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < s->run->word_count; i++) {
+		const char *word = s->run->words[i];
+
+		if (strcmp(word, "ALL") == 0) {
+			s->all = true;
+			continue;
+		}
+		s->ids_given = true;
+		if (strcmp(word, "-") == 0)
+			ok = read_standard_input(s);
+		else
+			look_up(s, slice_from(word));
+	}
+	if (ok && s->all && s->ids_given) {
+		run_fail(s->run, STATUS_USAGE, "ALL and ids do not go together");
+		ok = false;
+	}
+	return ok;
+}

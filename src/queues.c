@@ -1,0 +1,227 @@
+/* From words to open queues: see queues.h. */
+#include "queues.h"
+
+#include <mtaq/limits.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- specs ---- */
+
+/* Cut at the next comma without a backslash, which is taken out. The text is the arena's, so it can be changed. */
+static char *next_piece(char **rest)
+{
+	char *start = *rest, *to = start, *from = start;
+
+	if (!start)
+		return NULL;
+	while (*from && *from != ',') {
+		if (*from == '\\' && from[1] == ',')
+			from++;
+		*to++ = *from++;
+	}
+	*rest = *from ? from + 1 : NULL;
+	*to = '\0';
+	return start;
+}
+
+static const struct backend *take_kind(char **text)
+{
+	char *colon = strchr(*text, ':');
+	const struct backend *b;
+
+	if (!colon || (*text)[0] == '/' || (*text)[0] == '.')
+		return NULL;
+	*colon = '\0';
+	b = backend_find(*text);
+	if (b)
+		*text = colon + 1;
+	else
+		*colon = ':';
+	return b;
+}
+
+static bool option_known(const struct backend *only, const char *key)
+{
+	const struct backend *b;
+
+	for (size_t i = 0; (b = backend_at(i)) != NULL; i++)
+		for (size_t k = 0; (!only || b == only) && b->options[k]; k++)
+			if (strcmp(b->options[k], key) == 0)
+				return true;
+	return false;
+}
+
+int queue_spec_parse(struct arena *arena, const char *text, const char *why, struct queue_spec *out, struct error *err)
+{
+	char *rest = arena_str(arena, slice_from(text)), *piece;
+	const struct backend *b = take_kind(&rest);
+	struct queue_option options[16];
+	size_t n = 0;
+
+	*out = (struct queue_spec){.kind = b ? b->name : NULL, .why = why};
+	out->dir = next_piece(&rest);
+	if (!out->dir || (!*out->dir && !b))
+		return error_set(err, ERROR_USAGE, "-q wants [sendmail:|qmail:]DIRECTORY[,key=value...], not '%s'", text);
+	if (!*out->dir)
+		out->dir = NULL;
+	else if (!b && *out->dir != '/' && strchr(out->dir, ':'))
+		return error_set(err, ERROR_USAGE, "unknown kind of queue in '%s': sendmail: or qmail:", text);
+	while ((piece = next_piece(&rest)) != NULL) {
+		char *eq = strchr(piece, '=');
+
+		if (n == sizeof options / sizeof options[0])
+			return error_set(err, ERROR_USAGE, "too many options in '%s'", text);
+		if (eq)
+			*eq = '\0';
+		if (!option_known(b, piece))
+			return error_set(err, ERROR_USAGE, "unknown queue option '%s' in '%s'", piece, text);
+		options[n++] = (struct queue_option){piece, eq ? eq + 1 : NULL};
+	}
+	out->options = (const void *)arena_copy(arena, slice_of((const char *)options, n * sizeof options[0])).p;
+	out->option_count = n;
+	return 0;
+}
+
+/* ---- opening ---- */
+
+struct opener {
+	struct run *run;
+	struct queue_list *out;
+	size_t tried;
+};
+
+static void tell_trouble(void *ctx, const struct error *err)
+{
+	struct opener *o = ctx;
+
+	run_fail(o->run, err->code == ERROR_DENIED ? STATUS_DENIED : STATUS_NOQUEUE, "%s", err->text);
+}
+
+/* Which backend takes `dir` for its own; NULL with err. */
+static const struct backend *detect_backend(const char *dir, struct error *err)
+{
+	const struct backend *b, *best = NULL;
+	int most = 0;
+
+	for (size_t i = 0; (b = backend_at(i)) != NULL; i++) {
+		struct error local = ERROR_INIT;
+		int sure = b->detect(dir, &local);
+
+		if (sure < 0 && err->code == ERROR_NONE)
+			*err = local;
+		if (sure > most) {
+			most = sure;
+			best = b;
+		}
+	}
+	if (best)
+		error_clear(err);
+	else if (err->code == ERROR_NONE)
+		error_set(err, ERROR_NOQUEUE, "%s is not a queue directory of sendmail or qmail (say sendmail:%s if it is)",
+			  dir, dir);
+	else if (err->code == ERROR_GONE)
+		err->code = ERROR_NOQUEUE;
+	return best;
+}
+
+static void add_queue(struct queue_list *l, struct queue *q)
+{
+	if (l->count == l->room) {
+		l->room = l->room ? l->room * 2 : 8;
+		l->list = realloc(l->list, l->room * sizeof *l->list);
+		if (!l->list)
+			abort();
+	}
+	l->list[l->count++] = q;
+}
+
+static bool already_open(const struct queue_list *l, const char *name)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (strcmp(l->list[i]->name, name) == 0)
+			return true;
+	return false;
+}
+
+static void open_one(struct opener *o, const struct queue_spec *spec)
+{
+	struct run *run = o->run;
+	struct error err = ERROR_INIT;
+	const struct backend *b = spec->kind ? backend_find(spec->kind) : detect_backend(spec->dir, &err);
+	struct queue *q;
+
+	o->tried++;
+	q = b ? b->open(spec, run->globals.config, run->now, tell_trouble, o, &err) : NULL;
+	if (!q)
+		tell_trouble(o, &err);
+	else if (already_open(o->out, q->name))
+		b->close(q);
+	else
+		add_queue(o->out, q);
+}
+
+static void open_text(struct opener *o, const char *text, const char *why)
+{
+	struct queue_spec spec;
+	struct error err = ERROR_INIT;
+
+	if (queue_spec_parse(&o->run->arena, text, why, &spec, &err) < 0)
+		run_error(o->run, &err);
+	else
+		open_one(o, &spec);
+}
+
+static void open_environment(struct opener *o, const char *value)
+{
+	char *copy = arena_str(&o->run->arena, slice_from(value)), *save = NULL;
+
+	for (char *word = strtok_r(copy, " \t\n", &save); word; word = strtok_r(NULL, " \t\n", &save))
+		open_text(o, word, "MTAQ_QUEUES");
+}
+
+static void found(void *ctx, const struct queue_spec *spec)
+{
+	open_one(ctx, spec);
+}
+
+static void open_discovered(struct opener *o)
+{
+	const struct backend *b;
+
+	for (size_t i = 0; (b = backend_at(i)) != NULL; i++) {
+		struct error err = ERROR_INIT;
+
+		if (b->discover(o->run->globals.config, found, o, &err) < 0)
+			tell_trouble(o, &err);
+	}
+	if (o->tried == 0 && o->run->status == STATUS_OK)
+		run_fail(o->run, STATUS_NOQUEUE, "no queue of sendmail or qmail was found on this host: name one with -q DIRECTORY");
+}
+
+size_t queues_open(struct run *run, struct queue_list *out)
+{
+	struct opener o = {.run = run, .out = out};
+	const char *env = getenv("MTAQ_QUEUES");
+
+	*out = (struct queue_list){0};
+	if (run->globals.queues.count > LIMIT_QUEUES)
+		run_fail(run, STATUS_USAGE, "more than %u queues", LIMIT_QUEUES);
+	else if (run->globals.queues.count)
+		for (size_t i = 0; i < run->globals.queues.count; i++)
+			open_text(&o, run->globals.queues.list[i], "-q");
+	else if (env && *env)
+		open_environment(&o, env);
+	else
+		open_discovered(&o);
+	return out->count;
+}
+
+void queues_close(struct queue_list *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		l->list[i]->backend->close(l->list[i]);
+	free(l->list);
+	*l = (struct queue_list){0};
+}

@@ -1,0 +1,94 @@
+/* Output discipline of one run: see run.h. */
+#include "run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void put_line(const char *program, struct slice text)
+{
+	struct buf b;
+
+	buf_init(&b);
+	buf_adds(&b, program);
+	buf_adds(&b, ": ");
+	text_escape(&b, text);
+	buf_addc(&b, '\n');
+	run_err(buf_slice(&b));
+	buf_free(&b);
+}
+
+static void put_formatted(struct run *run, const char *fmt, va_list ap)
+{
+	char line[2048];
+
+	vsnprintf(line, sizeof line, fmt, ap);
+	put_line(run->program, slice_from(line));
+}
+
+enum status run_fail(struct run *run, enum status st, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	put_formatted(run, fmt, ap);
+	va_end(ap);
+	run->status = status_worse(run->status, st);
+	return st;
+}
+
+enum status run_error(struct run *run, const struct error *err)
+{
+	return run_fail(run, status_of_error(err), "%s", err->text);
+}
+
+void run_note(struct run *run, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (run->globals.quiet)
+		return;
+	va_start(ap, fmt);
+	put_formatted(run, fmt, ap);
+	va_end(ap);
+}
+
+enum status run_expression_error(struct run *run, struct slice text, const struct error *err)
+{
+	struct buf b;
+
+	run_error(run, err);
+	if (err->offset != (size_t)-1) {
+		buf_init(&b);
+		filter_caret(&b, text, err->offset);
+		run_err(buf_slice(&b));
+		buf_free(&b);
+	}
+	return STATUS_USAGE;
+}
+
+bool run_out(struct run *run, struct slice s)
+{
+	if (!run->out_lost && s.n && fwrite(s.p, 1, s.n, stdout) != s.n) {
+		run->out_lost = true;
+		run_fail(run, STATUS_IO, "standard output: write failed");
+	}
+	return !run->out_lost;
+}
+
+void run_err(struct slice s)
+{
+	fflush(stdout);
+	if (s.n)
+		fwrite(s.p, 1, s.n, stderr);
+}
+
+void run_close_output(struct run *run)
+{
+	/* EBADF: it was closed before we started, and nothing was written to it */
+	if (!run->out_lost && (fflush(stdout) != 0 || ferror(stdout)))
+		run_fail(run, STATUS_IO, "standard output: write failed");
+	else if (fclose(stdout) != 0 && errno != EBADF && !run->out_lost)
+		run_fail(run, STATUS_IO, "standard output: write failed on close");
+}
