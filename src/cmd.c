@@ -1,11 +1,12 @@
 /* The list of commands and the help made from their rows. */
 #include "cmd.h"
 
-extern const struct command command_list, command_show, command_cat, command_count, command_fields, command_queues,
-    command_help_row;
+extern const struct command command_list, command_show, command_cat, command_count, command_fields,
+    command_queues, command_help_row;
 
 static const struct command *const commands[] = {
-    &command_list, &command_show, &command_cat, &command_count, &command_fields, &command_queues, &command_help_row,
+    &command_list,   &command_show,   &command_cat,	 &command_count,
+    &command_fields, &command_queues, &command_help_row,
 };
 
 const struct command *command_at(size_t i)
@@ -81,10 +82,13 @@ void command_overview(struct buf *out)
 {
 	const struct command *c;
 
-	buf_adds(out, "usage: mtaq [GLOBAL]... COMMAND [SELECTOR]... [OPTION]... [ID]...\n\nCommands:\n");
+	buf_adds(
+	    out,
+	    "usage: mtaq [GLOBAL]... COMMAND [SELECTOR]... [OPTION]... [ID]...\n\nCommands:\n");
 	for (size_t i = 0; (c = command_at(i)) != NULL; i++)
 		buf_printf(out, "  %-10s %s\n", c->name, c->summary);
 	add_options(out, "Selectors", selector_options);
 	add_options(out, "Global options", global_options);
-	buf_adds(out, "\n`mtaq help COMMAND` tells more; the manual is mtaq(1), the expressions are in mtaq-filter(7).\n");
+	buf_adds(out, "\n`mtaq help COMMAND` tells more; the manual is mtaq(1), the expressions "
+		      "are in mtaq-filter(7).\n");
 }

@@ -12,7 +12,8 @@ struct cat_options {
 static const struct option_row options[] = {
     {0, "headers", NULL, OPTION_FLAG, offsetof(struct cat_options, headers), "the header only"},
     {0, "body", NULL, OPTION_FLAG, offsetof(struct cat_options, body), "the body only"},
-    {0, "raw", NULL, OPTION_FLAG, offsetof(struct cat_options, raw), "the bytes as they are, to a terminal too"},
+    {0, "raw", NULL, OPTION_FLAG, offsetof(struct cat_options, raw),
+     "the bytes as they are, to a terminal too"},
     {0},
 };
 
@@ -46,7 +47,8 @@ static void put_headers(struct cat *c, const struct field_context *fc)
 
 	for (size_t i = 0; i < m->headers.count; i++) {
 		const struct header *h = &m->headers.list[i];
-		struct slice value = m->header_bytes ? m->header_bytes(fc->arena, m, h->raw) : h->raw;
+		struct slice value =
+		    m->header_bytes ? m->header_bytes(fc->arena, m, h->raw) : h->raw;
 
 		put(c, h->name);
 		put(c, SLICE(":"));
@@ -63,7 +65,8 @@ static void put_file(struct cat *c, const struct message *m, int fd, off_t from)
 
 	while (!c->run->out_lost && (n = sys_pread(fd, piece, sizeof piece, from)) != 0) {
 		if (n < 0) {
-			run_fail(c->run, STATUS_SOME, "%" SLICE_FMT ": cannot be read on", SLICE_ARG(m->id));
+			run_fail(c->run, STATUS_SOME, "%" SLICE_FMT ": cannot be read on",
+				 SLICE_ARG(m->id));
 			return;
 		}
 		put(c, slice_of(piece, (size_t)n));

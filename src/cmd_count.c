@@ -1,4 +1,5 @@
-/* mtaq count: messages, recipients, bytes and the oldest, per queue and in total; thresholds for monitoring. */
+/* mtaq count: messages, recipients, bytes and the oldest, per queue and in total; thresholds for
+ * monitoring. */
 #include "cmd.h"
 #include "selection.h"
 
@@ -17,8 +18,10 @@ static const struct option_row options[] = {
     {'w', "warn", "AGE|N", OPTION_TEXT, offsetof(struct count_options, warn),
      "exit 1 when the oldest is older than AGE, or there are more than N messages"},
     {'c', "crit", "AGE|N", OPTION_TEXT, offsetof(struct count_options, crit), "the same, exit 2"},
-    {'1', "number", NULL, OPTION_FLAG, offsetof(struct count_options, number), "print the number of messages only"},
-    {0, "json", NULL, OPTION_FLAG, offsetof(struct count_options, json), "print one JSON object per queue"},
+    {'1', "number", NULL, OPTION_FLAG, offsetof(struct count_options, number),
+     "print the number of messages only"},
+    {0, "json", NULL, OPTION_FLAG, offsetof(struct count_options, json),
+     "print one JSON object per queue"},
     {0},
 };
 
@@ -27,7 +30,7 @@ struct tally {
 	uint64_t messages, recipients, bytes;
 	uint64_t unknown; /* messages whose recipients, size or age could not be told */
 	bool aged;
-	int64_t oldest;   /* earliest arrival */
+	int64_t oldest; /* earliest arrival */
 };
 
 static void tally_add(struct tally *to, const struct tally *from)
@@ -47,7 +50,8 @@ static void count_message(void *ctx, struct select_chunk *chunk, const struct fi
 	const struct message *m = c->message;
 	struct tally one = {.messages = 1,
 			    .recipients = m->pending_count,
-			    .bytes = m->size.known && m->size.value > 0 ? (uint64_t)m->size.value : 0,
+			    .bytes =
+				m->size.known && m->size.value > 0 ? (uint64_t)m->size.value : 0,
 			    .unknown = m->failed != 0,
 			    .aged = m->arrival.known,
 			    .oldest = m->arrival.value};
@@ -86,7 +90,8 @@ static void print_row(struct run *run, const struct tally *t, const char *name)
 	if (t->aged)
 		duration_human(run->now - t->oldest, age);
 	size_human((int64_t)t->bytes, size);
-	buf_printf(&b, "%8" PRIu64 " %10" PRIu64 " %10s %7s  ", t->messages, t->recipients, size, age);
+	buf_printf(&b, "%8" PRIu64 " %10" PRIu64 " %10s %7s  ", t->messages, t->recipients, size,
+		   age);
 	text_escape(&b, slice_from(name));
 	buf_addc(&b, '\n');
 	run_out(run, buf_slice(&b));
@@ -96,9 +101,10 @@ static void print_row(struct run *run, const struct tally *t, const char *name)
 static void print_json(struct run *run, const struct tally *t, const char *name)
 {
 	struct slice valid = utf8_sanitise(&run->arena, slice_from(name));
-	json_t *o = json_pack("{s:s%, s:I, s:I, s:I, s:I}", "queue_name", valid.p, valid.n, "messages",
-			      (json_int_t)t->messages, "recipients", (json_int_t)t->recipients, "bytes",
-			      (json_int_t)t->bytes, "unreadable", (json_int_t)t->unknown);
+	json_t *o =
+	    json_pack("{s:s%, s:I, s:I, s:I, s:I}", "queue_name", valid.p, valid.n, "messages",
+		      (json_int_t)t->messages, "recipients", (json_int_t)t->recipients, "bytes",
+		      (json_int_t)t->bytes, "unreadable", (json_int_t)t->unknown);
 	char *text;
 
 	if (o && t->aged)
@@ -128,7 +134,8 @@ struct threshold {
 	int64_t value;
 };
 
-static bool parse_threshold(struct run *run, const char *name, const char *text, struct threshold *out)
+static bool parse_threshold(struct run *run, const char *name, const char *text,
+			    struct threshold *out)
 {
 	uint64_t n;
 
@@ -140,8 +147,9 @@ static bool parse_threshold(struct run *run, const char *name, const char *text,
 	} else if (duration_parse(slice_from(text), &out->value)) {
 		out->is_age = true;
 	} else {
-		run_fail(run, STATUS_USAGE, "--%s wants a number of messages or an age with its unit (4h), not '%s'", name,
-			 text);
+		run_fail(run, STATUS_USAGE,
+			 "--%s wants a number of messages or an age with its unit (4h), not '%s'",
+			 name, text);
 		return false;
 	}
 	return true;
@@ -165,7 +173,8 @@ static parts_t union_of_needs(const struct queue *q)
 	return (parts_t)(needs[FIELD_ARRIVAL] | needs[FIELD_SIZE] | needs[FIELD_PENDING]);
 }
 
-static void count_queues(struct run *run, const struct selection *s, const struct count_options *o, struct tally *total)
+static void count_queues(struct run *run, const struct selection *s, const struct count_options *o,
+			 struct tally *total)
 {
 	bool more = true, rows = !o->json && !o->number;
 
@@ -201,7 +210,8 @@ static void count_run(struct run *run, const void *values)
 	struct threshold warn, crit;
 	struct tally total = {0};
 
-	if (!parse_threshold(run, "warn", o->warn, &warn) || !parse_threshold(run, "crit", o->crit, &crit))
+	if (!parse_threshold(run, "warn", o->warn, &warn) ||
+	    !parse_threshold(run, "crit", o->crit, &crit))
 		return;
 	if (selection_prepare(run, &s)) {
 		count_queues(run, &s, o, &total);

@@ -1,12 +1,16 @@
-/* mtaq fields: the table that the filter language, --sort and --format know, from the rows that the engine uses. */
+/* mtaq fields: the table that the filter language, --sort and --format know, from the rows that the
+ * engine uses. */
 #include "cmd.h"
+
+#include <stdio.h>
 
 struct fields_options {
 	bool names;
 };
 
 static const struct option_row options[] = {
-    {'1', "names", NULL, OPTION_FLAG, offsetof(struct fields_options, names), "names only, one per line"},
+    {'1', "names", NULL, OPTION_FLAG, offsetof(struct fields_options, names),
+     "names only, one per line"},
     {0},
 };
 
@@ -47,7 +51,8 @@ static void add_row(struct buf *out, const struct field *f, bool names)
 		buf_printf(out, "%s\n", name);
 		return;
 	}
-	snprintf(type, sizeof type, "%s%s", field_type_name(f->type), f->flags & FIELD_LIST ? " list" : "");
+	snprintf(type, sizeof type, "%s%s", field_type_name(f->type),
+		 f->flags & FIELD_LIST ? " list" : "");
 	buf_printf(out, "%-22s %-14s ", name, type);
 	for (size_t i = 0; (b = backend_at(i)) != NULL; i++)
 		add_parts(out, b->needs[f->id]);
@@ -84,6 +89,7 @@ const struct command command_fields = {
     .args = "",
     .options = options,
     .options_size = sizeof(struct fields_options),
-    .details = "The columns of each MTA name what has to be read for a field; - means that it has none.\n",
+    .details =
+	"The columns of each MTA name what has to be read for a field; - means that it has none.\n",
     .run = fields_run,
 };

@@ -15,7 +15,8 @@ static void help_run(struct run *run, const void *options)
 		if (c)
 			command_help(c, &b);
 		else
-			run_fail(run, STATUS_USAGE, "no command '%s' (`mtaq help` lists them)", run->words[i]);
+			run_fail(run, STATUS_USAGE, "no command '%s' (`mtaq help` lists them)",
+				 run->words[i]);
 	}
 	run_out(run, buf_slice(&b));
 	buf_free(&b);

@@ -18,7 +18,8 @@ static void add_entry(struct selection_queue *q, struct message_entry e)
 			return;
 	/* grows by doubling: the count is a power of two exactly when the array is full */
 	if ((q->entry_count & (q->entry_count - 1)) == 0) {
-		q->entries = realloc(q->entries, (q->entry_count ? q->entry_count * 2 : 1) * sizeof *q->entries);
+		q->entries = realloc(q->entries, (q->entry_count ? q->entry_count * 2 : 1) *
+						     sizeof *q->entries);
 		if (!q->entries)
 			abort();
 	}
@@ -71,11 +72,13 @@ static bool read_standard_input(struct selection *s)
 	size_t count = 0;
 	char end;
 
-	if (sys_read_all(STDIN_FILENO, 0, (size_t)LIMIT_IDS * 32, &s->run->arena, "standard input", &text, &err) < 0) {
+	if (sys_read_all(STDIN_FILENO, 0, (size_t)LIMIT_IDS * 32, &s->run->arena, "standard input",
+			 &text, &err) < 0) {
 		run_fail(s->run, STATUS_USAGE, "%s", err.text);
 		return false;
 	}
-	end = slice_chr(text, '\0') != SIZE_MAX ? '\0' : '\n'; /* as find -print0 and list -0 write them */
+	end = slice_chr(text, '\0') != SIZE_MAX ? '\0'
+						: '\n'; /* as find -print0 and list -0 write them */
 	while (slice_cut(&text, end, &line)) {
 		struct slice id = slice_trim(line);
 
@@ -87,7 +90,8 @@ static bool read_standard_input(struct selection *s)
 		}
 		if (is_bare_number(id) && numbers_need_a_time(s)) {
 			run_fail(s->run, STATUS_USAGE,
-				 "%" SLICE_FMT ": a bare number is taken from the command line only; "
+				 "%" SLICE_FMT
+				 ": a bare number is taken from the command line only; "
 				 "`mtaq list -i` prints ids that stay true",
 				 SLICE_ARG(id));
 			return false;

@@ -34,7 +34,8 @@ static bool want_color(struct run *run)
 		return true;
 	if (strcmp(when, "auto") != 0 && strcmp(when, "never") != 0)
 		run_fail(run, STATUS_USAGE, "--color wants auto, always or never, not '%s'", when);
-	return strcmp(when, "auto") == 0 && run->out_tty && !(no && *no) && term && strcmp(term, "dumb") != 0;
+	return strcmp(when, "auto") == 0 && run->out_tty && !(no && *no) && term &&
+	       strcmp(term, "dumb") != 0;
 }
 
 static void apply_globals(struct run *run)
@@ -70,14 +71,16 @@ static void print_help(struct run *run, const struct command *c)
 static void run_command(struct run *run, const struct command *c, int argc, char **argv)
 {
 	void *options = c->options_size ? arena_zalloc(&run->arena, c->options_size) : NULL;
-	struct option_set sets[3] = {{c->options, options}, {global_options, &run->globals}, {NULL, NULL}};
+	struct option_set sets[3] = {
+	    {c->options, options}, {global_options, &run->globals}, {NULL, NULL}};
 	struct error err = ERROR_INIT;
 	int first;
 
 	if (c->flags & COMMAND_SELECTS)
 		sets[2] = (struct option_set){selector_options, &run->selectors};
 	if (options_parse(sets, 3, argc, argv, false, &first, &err) < 0) {
-		run_fail(run, STATUS_USAGE, "%s: %s (`mtaq help %s` tells what there is)", c->name, err.text, c->name);
+		run_fail(run, STATUS_USAGE, "%s: %s (`mtaq help %s` tells what there is)", c->name,
+			 err.text, c->name);
 		return;
 	}
 	run->words = argv + first;
@@ -109,7 +112,8 @@ static void run_words(struct run *run, int argc, char **argv)
 	else if (first == argc)
 		run_fail(run, STATUS_USAGE, "which command? (`mtaq help` lists them)");
 	else if ((c = command_find(argv[first])) == NULL)
-		run_fail(run, STATUS_USAGE, "no command '%s' (`mtaq help` lists them)", argv[first]);
+		run_fail(run, STATUS_USAGE, "no command '%s' (`mtaq help` lists them)",
+			 argv[first]);
 	else
 		run_command(run, c, argc - first, argv + first);
 }

@@ -66,7 +66,8 @@ static void add_letter(struct getopt_tables *t, const struct option_row *row)
 	t->letters[n] = '\0';
 }
 
-static size_t build_tables(struct getopt_tables *t, const struct option_set *sets, size_t count, bool stop_early)
+static size_t build_tables(struct getopt_tables *t, const struct option_set *sets, size_t count,
+			   bool stop_early)
 {
 	size_t longs = 0;
 
@@ -80,7 +81,8 @@ static size_t build_tables(struct getopt_tables *t, const struct option_set *set
 			add_letter(t, r);
 			if (r->name)
 				t->longs[longs++] = (struct option){
-				    r->name, r->arg ? required_argument : no_argument, NULL, LONG_BASE + (int)t->count};
+				    r->name, r->arg ? required_argument : no_argument, NULL,
+				    LONG_BASE + (int)t->count};
 			t->row[t->count] = r;
 			t->values[t->count++] = sets[s].values;
 		}
@@ -88,7 +90,8 @@ static size_t build_tables(struct getopt_tables *t, const struct option_set *set
 	return longs;
 }
 
-static int set_number(const struct option_row *r, struct option_number *n, const char *arg, struct error *err)
+static int set_number(const struct option_row *r, struct option_number *n, const char *arg,
+		      struct error *err)
 {
 	struct slice s = slice_from(arg);
 	uint64_t u;
@@ -107,11 +110,14 @@ static int set_number(const struct option_row *r, struct option_number *n, const
 	if (ok)
 		return 0;
 	if (r->type == OPTION_NUMBER)
-		return error_set(err, ERROR_USAGE, "--%s wants a whole number, not '%s'", r->name, arg);
+		return error_set(err, ERROR_USAGE, "--%s wants a whole number, not '%s'", r->name,
+				 arg);
 	if (r->type == OPTION_DURATION)
-		return error_set(err, ERROR_USAGE, "--%s wants a duration with its unit (90s 15m 4h 2d 1w), not '%s'",
+		return error_set(err, ERROR_USAGE,
+				 "--%s wants a duration with its unit (90s 15m 4h 2d 1w), not '%s'",
 				 r->name, arg);
-	return error_set(err, ERROR_USAGE, "--%s wants a time (2026-11-20, 2026-11-20T08:00, @1447493191), not '%s'",
+	return error_set(err, ERROR_USAGE,
+			 "--%s wants a time (2026-11-20, 2026-11-20T08:00, @1447493191), not '%s'",
 			 r->name, arg);
 }
 
@@ -157,8 +163,8 @@ static int bad_option(const char *what, const char *word, struct error *err)
 	return error_set(err, ERROR_USAGE, "%s %s", what, word ? word : "");
 }
 
-int options_parse(const struct option_set *sets, size_t count, int argc, char **argv, bool stop_early, int *first,
-		  struct error *err)
+int options_parse(const struct option_set *sets, size_t count, int argc, char **argv,
+		  bool stop_early, int *first, struct error *err)
 {
 	struct getopt_tables t;
 	int code;

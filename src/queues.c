@@ -9,7 +9,8 @@
 
 /* ---- specs ---- */
 
-/* Cut at the next comma without a backslash, which is taken out. The text is the arena's, so it can be changed. */
+/* Cut at the next comma without a backslash, which is taken out. The text is the arena's, so it can
+ * be changed. */
 static char *next_piece(char **rest)
 {
 	char *start = *rest, *to = start, *from = start;
@@ -53,7 +54,8 @@ static bool option_known(const struct backend *only, const char *key)
 	return false;
 }
 
-int queue_spec_parse(struct arena *arena, const char *text, const char *why, struct queue_spec *out, struct error *err)
+int queue_spec_parse(struct arena *arena, const char *text, const char *why, struct queue_spec *out,
+		     struct error *err)
 {
 	char *rest = arena_str(arena, slice_from(text)), *piece;
 	const struct backend *b = take_kind(&rest);
@@ -63,11 +65,14 @@ int queue_spec_parse(struct arena *arena, const char *text, const char *why, str
 	*out = (struct queue_spec){.kind = b ? b->name : NULL, .why = why};
 	out->dir = next_piece(&rest);
 	if (!out->dir || (!*out->dir && !b))
-		return error_set(err, ERROR_USAGE, "-q wants [sendmail:|qmail:]DIRECTORY[,key=value...], not '%s'", text);
+		return error_set(err, ERROR_USAGE,
+				 "-q wants [sendmail:|qmail:]DIRECTORY[,key=value...], not '%s'",
+				 text);
 	if (!*out->dir)
 		out->dir = NULL;
 	else if (!b && *out->dir != '/' && strchr(out->dir, ':'))
-		return error_set(err, ERROR_USAGE, "unknown kind of queue in '%s': sendmail: or qmail:", text);
+		return error_set(err, ERROR_USAGE,
+				 "unknown kind of queue in '%s': sendmail: or qmail:", text);
 	while ((piece = next_piece(&rest)) != NULL) {
 		char *eq = strchr(piece, '=');
 
@@ -76,10 +81,13 @@ int queue_spec_parse(struct arena *arena, const char *text, const char *why, str
 		if (eq)
 			*eq = '\0';
 		if (!option_known(b, piece))
-			return error_set(err, ERROR_USAGE, "unknown queue option '%s' in '%s'", piece, text);
+			return error_set(err, ERROR_USAGE, "unknown queue option '%s' in '%s'",
+					 piece, text);
 		options[n++] = (struct queue_option){piece, eq ? eq + 1 : NULL};
 	}
-	out->options = (const void *)arena_copy(arena, slice_of((const char *)options, n * sizeof options[0])).p;
+	out->options =
+	    (const void *)arena_copy(arena, slice_of((const char *)options, n * sizeof options[0]))
+		.p;
 	out->option_count = n;
 	return 0;
 }
@@ -96,7 +104,8 @@ static void tell_trouble(void *ctx, const struct error *err)
 {
 	struct opener *o = ctx;
 
-	run_fail(o->run, err->code == ERROR_DENIED ? STATUS_DENIED : STATUS_NOQUEUE, "%s", err->text);
+	run_fail(o->run, err->code == ERROR_DENIED ? STATUS_DENIED : STATUS_NOQUEUE, "%s",
+		 err->text);
 }
 
 /* Which backend takes `dir` for its own; NULL with err. */
@@ -119,8 +128,10 @@ static const struct backend *detect_backend(const char *dir, struct error *err)
 	if (best)
 		error_clear(err);
 	else if (err->code == ERROR_NONE)
-		error_set(err, ERROR_NOQUEUE, "%s is not a queue directory of sendmail or qmail (say sendmail:%s if it is)",
-			  dir, dir);
+		error_set(
+		    err, ERROR_NOQUEUE,
+		    "%s is not a queue directory of sendmail or qmail (say sendmail:%s if it is)",
+		    dir, dir);
 	else if (err->code == ERROR_GONE)
 		err->code = ERROR_NOQUEUE;
 	return best;
@@ -149,7 +160,8 @@ static void open_one(struct opener *o, const struct queue_spec *spec)
 {
 	struct run *run = o->run;
 	struct error err = ERROR_INIT;
-	const struct backend *b = spec->kind ? backend_find(spec->kind) : detect_backend(spec->dir, &err);
+	const struct backend *b =
+	    spec->kind ? backend_find(spec->kind) : detect_backend(spec->dir, &err);
 	struct queue *q;
 
 	o->tried++;
@@ -177,7 +189,8 @@ static void open_environment(struct opener *o, const char *value)
 {
 	char *copy = arena_str(&o->run->arena, slice_from(value)), *save = NULL;
 
-	for (char *word = strtok_r(copy, " \t\n", &save); word; word = strtok_r(NULL, " \t\n", &save))
+	for (char *word = strtok_r(copy, " \t\n", &save); word;
+	     word = strtok_r(NULL, " \t\n", &save))
 		open_text(o, word, "MTAQ_QUEUES");
 }
 
@@ -197,7 +210,9 @@ static void open_discovered(struct opener *o)
 			tell_trouble(o, &err);
 	}
 	if (o->tried == 0 && o->run->status == STATUS_OK)
-		run_fail(o->run, STATUS_NOQUEUE, "no queue of sendmail or qmail was found on this host: name one with -q DIRECTORY");
+		run_fail(o->run, STATUS_NOQUEUE,
+			 "no queue of sendmail or qmail was found on this host: name one with -q "
+			 "DIRECTORY");
 }
 
 size_t queues_open(struct run *run, struct queue_list *out)

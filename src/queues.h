@@ -1,7 +1,8 @@
 /*
  * Which queues the run is about: -q, MTAQ_QUEUES, or what this host has.
  *
- * Contract: a queue that cannot be opened is told and makes the run's status 66 or 77; the others are still served.
+ * Contract: a queue that cannot be opened is told and makes the run's status 66 or 77; the others
+ * are still served.
  */
 #ifndef MTAQ_QUEUES_H
 #define MTAQ_QUEUES_H
@@ -13,10 +14,12 @@ struct queue_list {
 	size_t count, room;
 };
 
-/* "[KIND:]DIR[,key=value...]"; a backslash keeps a comma. Strings go to `arena`. 0/-1 with ERROR_USAGE. */
-int queue_spec_parse(struct arena *arena, const char *text, const char *why, struct queue_spec *out, struct error *err);
-/* Open them all; trouble is printed as it comes. Returns the number of queues that are open; 0 when there are none, then the
- * run's status says why. */
+/* "[KIND:]DIR[,key=value...]"; a backslash keeps a comma. Strings go to `arena`. 0/-1 with
+ * ERROR_USAGE. */
+int queue_spec_parse(struct arena *arena, const char *text, const char *why, struct queue_spec *out,
+		     struct error *err);
+/* Open them all; trouble is printed as it comes. Returns the number of queues that are open; 0 when
+ * there are none, then the run's status says why. */
 size_t queues_open(struct run *run, struct queue_list *out);
 void queues_close(struct queue_list *l);
 

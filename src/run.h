@@ -1,8 +1,9 @@
 /*
  * One run of the program: what the command line said, where output goes, what it came to.
  *
- * Contract: made by main, passed down, freed by main; nothing in it is global. Commands print through the functions here,
- * so that nothing of a queue reaches a terminal unescaped and that a lost stdout is noticed.
+ * Contract: made by main, passed down, freed by main; nothing in it is global. Commands print
+ * through the functions here, so that nothing of a queue reaches a terminal unescaped and that a
+ * lost stdout is noticed.
  */
 #ifndef MTAQ_RUN_H
 #define MTAQ_RUN_H
@@ -51,8 +52,10 @@ extern const struct option_row global_options[];
 extern const struct option_row selector_options[];
 
 /* "mtaq: ..." on stderr, escaped; the run's status becomes at least `st`. Returns st. */
-__attribute__((format(printf, 3, 4))) enum status run_fail(struct run *run, enum status st, const char *fmt, ...);
-/* The same for an error that a lower layer set; its status is status_of_error unless `st` is worse. */
+__attribute__((format(printf, 3, 4))) enum status run_fail(struct run *run, enum status st,
+							   const char *fmt, ...);
+/* The same for an error that a lower layer set; its status is status_of_error unless `st` is worse.
+ */
 enum status run_error(struct run *run, const struct error *err);
 /* "mtaq: ..." on stderr unless --quiet: counts and notes. */
 __attribute__((format(printf, 2, 3))) void run_note(struct run *run, const char *fmt, ...);

@@ -1,9 +1,9 @@
 /*
  * Chunks of names through a pool of threads: see select.h.
  *
- * A ring of slots, 2 * jobs + 2 of them. The caller's thread scans and fills free slots; when none is free it works on one
- * like the others. A slot that is done waits until all before it are handed over; whoever finishes the oldest hands over
- * all that follow it without a gap.
+ * A ring of slots, 2 * jobs + 2 of them. The caller's thread scans and fills free slots; when none
+ * is free it works on one like the others. A slot that is done waits until all before it are handed
+ * over; whoever finishes the oldest hands over all that follow it without a gap.
  */
 #include "select.h"
 
@@ -27,13 +27,13 @@ struct pool {
 	const struct select_request *request;
 	struct select_totals *totals;
 	struct slot *slots;
-	unsigned long window;  /* slots */
-	unsigned long filled;  /* serial of the next slot to fill */
-	unsigned long taken;   /* serial of the next slot to work on */
-	unsigned long head;    /* serial of the oldest slot not handed over */
-	bool handing;          /* somebody is inside request->chunk() */
-	bool scanned_all;      /* no more slots will be filled */
-	bool stop;             /* chunk() said so, or an error ended the run */
+	unsigned long window; /* slots */
+	unsigned long filled; /* serial of the next slot to fill */
+	unsigned long taken;  /* serial of the next slot to work on */
+	unsigned long head;   /* serial of the oldest slot not handed over */
+	bool handing;	      /* somebody is inside request->chunk() */
+	bool scanned_all;     /* no more slots will be filled */
+	bool stop;	      /* chunk() said so, or an error ended the run */
 	struct error *err;
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
@@ -85,7 +85,8 @@ static void stop_run(struct pool *p)
 /* Hand over the oldest slot and those done after it. Mutex held; given up meanwhile. */
 static void drain(struct pool *p)
 {
-	while (!p->handing && !p->stop && p->head < p->filled && slot_of(p, p->head)->state == SLOT_DONE) {
+	while (!p->handing && !p->stop && p->head < p->filled &&
+	       slot_of(p, p->head)->state == SLOT_DONE) {
 		struct slot *s = slot_of(p, p->head);
 		bool more;
 
@@ -104,7 +105,8 @@ static void drain(struct pool *p)
 	}
 }
 
-/* A slot's output grew large: wait until it is the oldest and hand over what there is. False: stop working. */
+/* A slot's output grew large: wait until it is the oldest and hand over what there is. False: stop
+ * working. */
 static bool hand_over_piece(struct pool *p, unsigned long serial)
 {
 	struct slot *s = slot_of(p, serial);
@@ -151,7 +153,8 @@ static void work_on(struct pool *p, struct worker *w, unsigned long serial)
 	}
 }
 
-/* Take the oldest full slot, work on it, hand over what can be. Mutex held. False: there is none. */
+/* Take the oldest full slot, work on it, hand over what can be. Mutex held. False: there is none.
+ */
 static bool work_once(struct pool *p, struct worker *w)
 {
 	unsigned long serial = p->taken;
@@ -168,8 +171,10 @@ static bool work_once(struct pool *p, struct worker *w)
 	slot_of(p, serial)->state = SLOT_DONE;
 	drain(p);
 	if (runaway && !p->stop) {
-		error_set(p->err, ERROR_USAGE, "the pattern /%s/ gave up on %u messages: write it so that it backtracks less",
-			  runaway, LIMIT_REGEX_ERRORS);
+		error_set(
+		    p->err, ERROR_USAGE,
+		    "the pattern /%s/ gave up on %u messages: write it so that it backtracks less",
+		    runaway, LIMIT_REGEX_ERRORS);
 		if (p->err)
 			p->err->scope = SCOPE_RUN;
 		stop_run(p);

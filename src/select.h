@@ -1,10 +1,11 @@
 /*
- * The engine: every message of a queue that an expression selects, with the parts that the caller wants, on several
- * threads, handed over in the order of the scan.
+ * The engine: every message of a queue that an expression selects, with the parts that the caller
+ * wants, on several threads, handed over in the order of the scan.
  *
- * Contract: names go to the threads in chunks; each() is called in any thread for a message that is selected, and writes
- * only to its chunk; chunk() is called for one chunk at a time, in scan order, by whichever thread is free. So the
- * result does not depend on timing. Nothing of a message outlives each().
+ * Contract: names go to the threads in chunks; each() is called in any thread for a message that is
+ * selected, and writes only to its chunk; chunk() is called for one chunk at a time, in scan order,
+ * by whichever thread is free. So the result does not depend on timing. Nothing of a message
+ * outlives each().
  */
 #ifndef MTAQ_SELECT_H
 #define MTAQ_SELECT_H
@@ -16,19 +17,21 @@
 
 /* What one chunk of names has produced. */
 struct select_chunk {
-	struct buf out;                         /* each() appends here */
-	struct buf err;                         /* lines for stderr, already escaped */
-	size_t end[LIMIT_CHUNK_ENTRIES];        /* out.n after each selected message since the last hand-over */
-	unsigned selected;                      /* how many of them */
-	unsigned long scanned, errors, gone;    /* names looked at, messages in ERROR, vanished */
-	void *data;                             /* select_request.chunk_data bytes, zero after each hand-over */
+	struct buf out;			     /* each() appends here */
+	struct buf err;			     /* lines for stderr, already escaped */
+	size_t end[LIMIT_CHUNK_ENTRIES];     /* out.n after each selected message since the last
+						hand-over */
+	unsigned selected;		     /* how many of them */
+	unsigned long scanned, errors, gone; /* names looked at, messages in ERROR, vanished */
+	void *data; /* select_request.chunk_data bytes, zero after each hand-over */
 };
 
 struct select_request {
 	const struct queue *queue;
 	const struct filter *filter; /* bound to this queue; NULL selects all */
-	parts_t parts;               /* that each() needs beyond the filter's */
-	unsigned states;             /* bits 1 << STATE_x: messages known to be in another state are passed over; 0: all */
+	parts_t parts;		     /* that each() needs beyond the filter's */
+	unsigned states; /* bits 1 << STATE_x: messages known to be in another state are passed
+			    over; 0: all */
 	/* Take these instead of a scan (ids, a second pass): pointers that stay valid. */
 	const struct message_entry *entries;
 	size_t entry_count;
@@ -37,12 +40,14 @@ struct select_request {
 	const char *program; /* put before messages in chunk->err: "mtaq" */
 	size_t chunk_data;   /* bytes of chunk->data; 0: none */
 	void *ctx;
-	/* A selected message: c->message with the parts loaded (or failed), c->arena for what is made of it. */
+	/* A selected message: c->message with the parts loaded (or failed), c->arena for what is
+	 * made of it. */
 	void (*each)(void *ctx, struct select_chunk *chunk, const struct field_context *c);
-	/* The next chunk in order. False ends the run early (limit reached, output gone): not an error. A chunk whose output
-	 * passes LIMIT_CHUNK_OUTPUT is handed over in pieces. */
+	/* The next chunk in order. False ends the run early (limit reached, output gone): not an
+	 * error. A chunk whose output passes LIMIT_CHUNK_OUTPUT is handed over in pieces. */
 	bool (*chunk)(void *ctx, struct select_chunk *chunk);
-	/* NULL, or called with the number of names looked at so far, in order, at most once a chunk. */
+	/* NULL, or called with the number of names looked at so far, in order, at most once a
+	 * chunk. */
 	void (*progress)(void *ctx, unsigned long scanned);
 };
 
@@ -51,8 +56,8 @@ struct select_totals {
 	bool stopped; /* by chunk() */
 };
 
-/* Run it. 0; -1 with err (SCOPE_QUEUE: this queue could not be read on; SCOPE_RUN: a pattern ran away, out of
- * threads). Totals are true in each case. */
+/* Run it. 0; -1 with err (SCOPE_QUEUE: this queue could not be read on; SCOPE_RUN: a pattern ran
+ * away, out of threads). Totals are true in each case. */
 int select_run(const struct select_request *r, struct select_totals *totals, struct error *err);
 
 #endif

@@ -12,7 +12,8 @@ struct parts_list {
 	size_t count;
 };
 
-static bool push(struct run *run, struct parts_list *p, struct filter *f, const char *text, const struct error *err)
+static bool push(struct run *run, struct parts_list *p, struct filter *f, const char *text,
+		 const struct error *err)
 {
 	if (!f) {
 		run_expression_error(run, slice_from(text), err);
@@ -33,14 +34,16 @@ static bool push_expressions(struct run *run, struct parts_list *p)
 		const char *text = run->selectors.expressions.list[i];
 		struct error err = ERROR_INIT;
 
-		if (!push(run, p, filter_parse(&run->arena, slice_from(text), run->now, &err), text, &err))
+		if (!push(run, p, filter_parse(&run->arena, slice_from(text), run->now, &err), text,
+			  &err))
 			return false;
 	}
 	return true;
 }
 
 /* The same letter again is "or". */
-static bool push_who(struct run *run, struct parts_list *p, enum field_id field, const struct text_list *who)
+static bool push_who(struct run *run, struct parts_list *p, enum field_id field,
+		     const struct text_list *who)
 {
 	struct parts_list any = {.count = 0};
 	struct error err = ERROR_INIT;
@@ -48,7 +51,8 @@ static bool push_who(struct run *run, struct parts_list *p, enum field_id field,
 
 	for (size_t i = 0; ok && i < who->count; i++) {
 		err = ERROR_INIT;
-		ok = push(run, &any, filter_who(&run->arena, field, slice_from(who->list[i]), &err), who->list[i], &err);
+		ok = push(run, &any, filter_who(&run->arena, field, slice_from(who->list[i]), &err),
+			  who->list[i], &err);
 	}
 	if (ok && any.count)
 		return push(run, p, filter_any(&run->arena, any.list, any.count), "", &err);
@@ -57,11 +61,13 @@ static bool push_who(struct run *run, struct parts_list *p, enum field_id field,
 	return ok;
 }
 
-static bool push_age(struct run *run, struct parts_list *p, bool older, const struct option_number *age)
+static bool push_age(struct run *run, struct parts_list *p, bool older,
+		     const struct option_number *age)
 {
 	struct error err = ERROR_INIT;
 
-	return !age->given || push(run, p, filter_age(&run->arena, older, age->value, &err), "", &err);
+	return !age->given ||
+	       push(run, p, filter_age(&run->arena, older, age->value, &err), "", &err);
 }
 
 static bool build_filter(struct run *run, struct filter **out)
@@ -69,8 +75,8 @@ static bool build_filter(struct run *run, struct filter **out)
 	struct parts_list p = {.count = 0};
 	const struct selectors *s = &run->selectors;
 	bool ok = push_expressions(run, &p) && push_who(run, &p, FIELD_SENDER, &s->senders) &&
-		  push_who(run, &p, FIELD_RECIPIENT, &s->recipients) && push_age(run, &p, true, &s->older) &&
-		  push_age(run, &p, false, &s->younger);
+		  push_who(run, &p, FIELD_RECIPIENT, &s->recipients) &&
+		  push_age(run, &p, true, &s->older) && push_age(run, &p, false, &s->younger);
 
 	*out = NULL;
 	if (ok && p.count)
@@ -150,7 +156,8 @@ static void queue_failed(struct run *run, const struct error *err)
 	run_fail(run, st == STATUS_SOME ? STATUS_NOQUEUE : st, "%s", err->text);
 }
 
-bool selection_run(const struct selection *s, size_t i, struct select_request *request, struct select_totals *totals)
+bool selection_run(const struct selection *s, size_t i, struct select_request *request,
+		   struct select_totals *totals)
 {
 	const struct selection_queue *sq = &s->per_queue[i];
 	struct error err = ERROR_INIT;

@@ -1,8 +1,9 @@
 /*
- * Which messages a command is about: selectors and ids made into one expression per queue, and the run over all queues.
+ * Which messages a command is about: selectors and ids made into one expression per queue, and the
+ * run over all queues.
  *
- * Contract: selection_prepare() finds every mistake of the command line before anything of a queue is read. Errors
- * are printed and set the run's status.
+ * Contract: selection_prepare() finds every mistake of the command line before anything of a queue
+ * is read. Errors are printed and set the run's status.
  */
 #ifndef MTAQ_SELECTION_H
 #define MTAQ_SELECTION_H
@@ -12,8 +13,8 @@
 
 struct selection_queue {
 	struct queue *queue;
-	const struct filter *filter;    /* bound; NULL: all */
-	struct message_entry *entries;  /* the ids that were found here; NULL: scan */
+	const struct filter *filter;   /* bound; NULL: all */
+	struct message_entry *entries; /* the ids that were found here; NULL: scan */
 	size_t entry_count;
 };
 
@@ -25,14 +26,17 @@ struct selection {
 	struct selection_queue *per_queue; /* queues.count of them, in the run's arena */
 };
 
-/* Open the queues, read selectors and ids, bind. False when the run is to end (its status says why). */
+/* Open the queues, read selectors and ids, bind. False when the run is to end (its status says
+ * why). */
 bool selection_prepare(struct run *run, struct selection *out);
 void selection_free(struct selection *s);
 /* Does the user's expression speak of this field? */
 bool selection_names(const struct selection *s, enum field_id field);
 
-/* Run `request` (queue, filter, entries, jobs, now, program are filled in here) over queue `i`. Errors are counted into the
- * run's status. False when the run should stop: out of output, or a run-wide error. */
-bool selection_run(const struct selection *s, size_t i, struct select_request *request, struct select_totals *totals);
+/* Run `request` (queue, filter, entries, jobs, now, program are filled in here) over queue `i`.
+ * Errors are counted into the run's status. False when the run should stop: out of output, or a
+ * run-wide error. */
+bool selection_run(const struct selection *s, size_t i, struct select_request *request,
+		   struct select_totals *totals);
 
 #endif

@@ -8,15 +8,15 @@
 
 enum status {
 	STATUS_OK = 0,
-	STATUS_SOME = 1,         /* some messages failed, were busy or in error; a named id was not found */
-	STATUS_CRITICAL = 2,     /* count --crit only */
-	STATUS_USAGE = 64,       /* usage, expression or rule error: nothing touched */
-	STATUS_NOQUEUE = 66,     /* no such queue */
+	STATUS_SOME = 1, /* some messages failed, were busy or in error; a named id was not found */
+	STATUS_CRITICAL = 2, /* count --crit only */
+	STATUS_USAGE = 64,   /* usage, expression or rule error: nothing touched */
+	STATUS_NOQUEUE = 66, /* no such queue */
 	STATUS_INTERNAL = 70,
 	STATUS_SYSTEM = 71,
-	STATUS_CANTCREATE = 73,  /* journal, trash or target */
-	STATUS_IO = 74,          /* stdout or journal lost midway */
-	STATUS_TEMPORARY = 75,   /* nothing touched, try later */
+	STATUS_CANTCREATE = 73, /* journal, trash or target */
+	STATUS_IO = 74,		/* stdout or journal lost midway */
+	STATUS_TEMPORARY = 75,	/* nothing touched, try later */
 	STATUS_DENIED = 77
 };
 

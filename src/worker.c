@@ -44,7 +44,8 @@ void worker_report(struct select_chunk *chunk, const char *program, const struct
 }
 
 /* Each reason once: parts that fail together share one. */
-static void report_failed_parts(struct worker *w, const struct message *m, parts_t parts, struct select_chunk *chunk)
+static void report_failed_parts(struct worker *w, const struct message *m, parts_t parts,
+				struct select_chunk *chunk)
 {
 	bool counted = false;
 
@@ -55,7 +56,8 @@ static void report_failed_parts(struct worker *w, const struct message *m, parts
 		if (!(m->failed & parts & PART(i)) || !why)
 			continue;
 		for (int j = 0; j < i && !told; j++)
-			told = (m->failed & parts & PART(j)) && m->why[j] && strcmp(m->why[j]->text, why->text) == 0;
+			told = (m->failed & parts & PART(j)) && m->why[j] &&
+			       strcmp(m->why[j]->text, why->text) == 0;
 		if (told)
 			continue;
 		report_line(&chunk->err, w->request->program, slice_from(why->text));
@@ -64,10 +66,12 @@ static void report_failed_parts(struct worker *w, const struct message *m, parts
 	}
 }
 
-/* False: the message vanished. A backend that does not deliver what it was asked for would be asked for ever. */
+/* False: the message vanished. A backend that does not deliver what it was asked for would be asked
+ * for ever. */
 static bool load(struct worker *w, struct message *m, parts_t want)
 {
-	static const struct error bug = {.code = ERROR_BUG, .text = "a part was not delivered (internal error)"};
+	static const struct error bug = {.code = ERROR_BUG,
+					 .text = "a part was not delivered (internal error)"};
 	parts_t lacking;
 
 	m->queue->backend->load(&w->loader, m, want);
@@ -82,7 +86,8 @@ static bool load(struct worker *w, struct message *m, parts_t want)
 	return true;
 }
 
-static enum verdict decide(struct worker *w, struct message *m, const struct field_context *c, struct error *err)
+static enum verdict decide(struct worker *w, struct message *m, const struct field_context *c,
+			   struct error *err)
 {
 	enum verdict v;
 	parts_t want = 0;
@@ -96,7 +101,8 @@ static enum verdict decide(struct worker *w, struct message *m, const struct fie
 	return v;
 }
 
-/* The caller does not want messages in this state; one whose state cannot be told is not passed over. */
+/* The caller does not want messages in this state; one whose state cannot be told is not passed
+ * over. */
 static bool unwanted(const struct select_request *r, const struct message *m)
 {
 	return r->states && m->state != STATE_UNKNOWN && !(r->states & 1u << m->state);
@@ -106,7 +112,8 @@ void worker_message(struct worker *w, const struct message_entry *e, struct sele
 {
 	const struct select_request *r = w->request;
 	struct message m;
-	struct field_context c = {.message = &m, .arena = &w->arena, .charsets = w->charsets, .now = r->now};
+	struct field_context c = {
+	    .message = &m, .arena = &w->arena, .charsets = w->charsets, .now = r->now};
 	struct error err = ERROR_INIT;
 	enum verdict v;
 	parts_t want;

@@ -1,6 +1,6 @@
 /*
- * What one thread of the engine does with one message: load the parts that its answer needs, evaluate, load what the
- * output needs, hand it to each(). Private to the engine.
+ * What one thread of the engine does with one message: load the parts that its answer needs,
+ * evaluate, load what the output needs, hand it to each(). Private to the engine.
  */
 #ifndef MTAQ_WORKER_H
 #define MTAQ_WORKER_H

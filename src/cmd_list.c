@@ -1,0 +1,414 @@
+/* mtaq list: the messages, in one of several formats. */
+#include "cmd.h"
+#include "output.h"
+#include "selection.h"
+#include "sort.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct list_options {
+	const char *format;
+	bool ids, nul, reverse;
+	struct text_list sort;
+};
+
+static const struct option_row options[] = {
+    {0, "format", "FORMAT", OPTION_TEXT, offsetof(struct list_options, format),
+     "table, mailq, qread, json, ids, or a template: '{id} {age} {header[\"X-Y\"]}'"},
+    {'i', "ids", NULL, OPTION_FLAG, offsetof(struct list_options, ids), "ids only, one per line"},
+    {'0', "null", NULL, OPTION_FLAG, offsetof(struct list_options, nul),
+     "ids only, each ended by a NUL"},
+    {0, "sort", "KEY,...", OPTION_LIST, offsetof(struct list_options, sort),
+     "by these fields; -KEY: largest first"},
+    {0, "reverse", NULL, OPTION_FLAG, offsetof(struct list_options, reverse),
+     "the other way round"},
+    {0},
+};
+
+struct lister {
+	struct run *run;
+	struct selection selection;
+	struct output *output;
+	struct sort_spec sort;
+	struct sorter *sorter; /* NULL: print as they come */
+	bool limited;
+	uint64_t left; /* messages that may still be printed, when limited */
+	size_t printed;
+};
+
+/* ---- options ---- */
+
+static const struct output_kind *choose_kind(struct run *run, const struct list_options *o)
+{
+	const struct output_kind *k;
+
+	if (o->ids || o->nul)
+		return output_kind_find(SLICE("ids"));
+	if (!o->format)
+		return output_kind_find(SLICE("table"));
+	if (strchr(o->format, '{'))
+		return output_kind_find(SLICE("template"));
+	k = output_kind_find(slice_from(o->format));
+	if (!k)
+		run_fail(
+		    run, STATUS_USAGE,
+		    "no format '%s': table, mailq, qread, json, ids, or a template with {field}s",
+		    o->format);
+	return k;
+}
+
+static bool open_output(struct lister *l, const struct list_options *o)
+{
+	const struct output_kind *kind = choose_kind(l->run, o);
+	struct output_options oo = {.terminal = l->run->out_tty,
+				    .color = l->run->color,
+				    .verbose = l->run->globals.verbose > 0,
+				    .columns = l->run->columns,
+				    .format = slice_from(o->format),
+				    .id_end = o->nul ? '\0' : '\n'};
+	struct error err = ERROR_INIT;
+
+	if (!kind)
+		return false;
+	l->output = output_new(kind, &oo, &err);
+	if (!l->output)
+		run_expression_error(l->run, slice_from(o->format), &err);
+	return l->output != NULL;
+}
+
+static bool parse_sort(struct lister *l, const struct list_options *o)
+{
+	for (size_t i = 0; i < o->sort.count; i++) {
+		struct error err = ERROR_INIT;
+
+		if (sort_parse(slice_from(o->sort.list[i]), &l->sort, &err) < 0) {
+			run_expression_error(l->run, slice_from(o->sort.list[i]), &err);
+			return false;
+		}
+	}
+	l->sort.reverse = o->reverse;
+	if ((o->sort.count || o->reverse) && (l->output->kind->flags & OUTPUT_UNITS)) {
+		run_fail(l->run, STATUS_USAGE,
+			 "--format %s has its own order: no --sort or --reverse",
+			 l->output->kind->name);
+		return false;
+	}
+	l->limited = l->run->selectors.limit.given;
+	l->left = (uint64_t)l->run->selectors.limit.value;
+	if (o->sort.count || o->reverse)
+		l->sorter = sorter_new(l->limited ? (size_t)l->left : 0, o->reverse);
+	return true;
+}
+
+/* ---- printing as they come ---- */
+
+static void each_printed(void *ctx, struct select_chunk *chunk, const struct field_context *c)
+{
+	struct lister *l = ctx;
+	struct error err = ERROR_INIT;
+
+	if (output_message(l->output, c, &chunk->out, &err) < 0) {
+		chunk->errors++;
+		buf_printf(&chunk->err, "%s: ", l->run->program);
+		text_escape(&chunk->err, slice_from(err.text));
+		buf_addc(&chunk->err, '\n');
+	}
+}
+
+static bool chunk_printed(void *ctx, struct select_chunk *chunk)
+{
+	struct lister *l = ctx;
+	size_t n = chunk->selected;
+
+	run_err(buf_slice(&chunk->err));
+	if (l->limited && n > l->left)
+		n = (size_t)l->left;
+	if (n == chunk->selected)
+		run_out(l->run, buf_slice(&chunk->out));
+	else if (n)
+		run_out(l->run, slice_take(buf_slice(&chunk->out), chunk->end[n - 1]));
+	l->printed += n;
+	if (l->limited)
+		l->left -= n;
+	return !l->run->out_lost && !(l->limited && l->left == 0);
+}
+
+/* ---- sorted: chunk->out holds records of (sizes, key, text) ---- */
+
+struct record {
+	size_t key_n, text_n;
+};
+
+static void each_sorted(void *ctx, struct select_chunk *chunk, const struct field_context *c)
+{
+	struct lister *l = ctx;
+	size_t start = chunk->out.n, key, text;
+	struct record r;
+
+	buf_room(&chunk->out, sizeof r);
+	chunk->out.n += sizeof r;
+	key = chunk->out.n;
+	if (sort_encode(&l->sort, c, &chunk->out) < 0) {
+		chunk->out.n = start;
+		chunk->errors++;
+		return;
+	}
+	text = chunk->out.n;
+	each_printed(ctx, chunk, c);
+	r = (struct record){text - key, chunk->out.n - text};
+	memcpy(chunk->out.p + start, &r, sizeof r);
+}
+
+static bool chunk_sorted(void *ctx, struct select_chunk *chunk)
+{
+	struct lister *l = ctx;
+	struct slice rest = buf_slice(&chunk->out);
+
+	run_err(buf_slice(&chunk->err));
+	while (rest.n) {
+		struct record r;
+
+		memcpy(&r, rest.p, sizeof r);
+		rest = slice_skip(rest, sizeof r);
+		sorter_add(l->sorter, slice_take(rest, r.key_n),
+			   slice_take(slice_skip(rest, r.key_n), r.text_n));
+		rest = slice_skip(rest, r.key_n + r.text_n);
+	}
+	return true;
+}
+
+static bool print_sorted(void *ctx, struct slice text)
+{
+	struct lister *l = ctx;
+
+	l->printed++;
+	return run_out(l->run, text);
+}
+
+/* ---- mailq: unit by unit, by priority, the number first ---- */
+
+struct ranked {
+	int64_t priority;
+	uint64_t serial;
+	struct message_entry entry;
+};
+
+struct ranking {
+	struct lister *lister;
+	struct ranked *list;
+	size_t count, room;
+	struct arena names;
+};
+
+static void each_ranked(void *ctx, struct select_chunk *chunk, const struct field_context *c)
+{
+	struct ranked r = {.priority = output_priority(c->message), .entry = c->message->entry};
+
+	(void)ctx;
+	buf_add(&chunk->out, slice_of((const char *)&r, sizeof r));
+}
+
+static void add_ranked(struct ranking *k, struct ranked r)
+{
+	if (k->count == k->room) {
+		k->room = k->room ? k->room * 2 : 256;
+		k->list = realloc(k->list, k->room * sizeof *k->list);
+		if (!k->list)
+			abort();
+	}
+	r.serial = k->count;
+	r.entry.name = arena_copy(&k->names, r.entry.name);
+	k->list[k->count++] = r;
+}
+
+/* The names in the chunk live until it is handed over; now they are copied. */
+static bool chunk_ranked(void *ctx, struct select_chunk *chunk)
+{
+	struct ranking *k = ctx;
+	struct slice rest = buf_slice(&chunk->out);
+
+	/* errors are told by the second pass, which prints */
+	while (rest.n) {
+		struct ranked r;
+
+		memcpy(&r, rest.p, sizeof r);
+		rest = slice_skip(rest, sizeof r);
+		add_ranked(k, r);
+	}
+	return true;
+}
+
+static int ranked_order(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	if (x->entry.unit->index != y->entry.unit->index)
+		return x->entry.unit->index < y->entry.unit->index ? -1 : 1;
+	if (x->priority != y->priority)
+		return x->priority < y->priority ? -1 : 1;
+	return (x->serial > y->serial) - (x->serial < y->serial);
+}
+
+static void put_buf(struct lister *l, struct buf *b)
+{
+	run_out(l->run, buf_slice(b));
+	buf_free(b);
+}
+
+static size_t of_unit(const struct ranking *k, size_t from, const struct unit *u)
+{
+	size_t n = 0;
+
+	while (from + n < k->count && k->list[from + n].entry.unit == u)
+		n++;
+	return n;
+}
+
+static bool print_unit(struct lister *l, size_t queue, struct select_request *request,
+		       const struct unit *u, const struct ranked *list, size_t count)
+{
+	struct message_entry *entries = calloc(count + 1, sizeof *entries);
+	struct selection_queue *sq = &l->selection.per_queue[queue], saved = *sq;
+	struct select_totals totals;
+	struct buf b;
+	bool more = true;
+
+	if (!entries)
+		abort();
+	for (size_t i = 0; i < count; i++)
+		entries[i] = list[i].entry;
+	buf_init(&b);
+	output_unit_begin(l->output, u, count, &b);
+	put_buf(l, &b);
+	/* evaluated anew: what was ranked may have changed since */
+	sq->entries = entries;
+	sq->entry_count = count;
+	if (count)
+		more = selection_run(&l->selection, queue, request, &totals);
+	*sq = saved;
+	buf_init(&b);
+	output_unit_end(l->output, u, &b);
+	put_buf(l, &b);
+	free(entries);
+	return more;
+}
+
+static bool list_units(struct lister *l, size_t queue, struct select_request *request)
+{
+	const struct queue *q = l->selection.queues.list[queue];
+	struct unit_list units = q->backend->units(q);
+	struct ranking k = {.lister = l};
+	struct select_request ranking = *request;
+	struct select_totals totals;
+	size_t at = 0;
+	bool more;
+
+	arena_init(&k.names, 0);
+	ranking.ctx = &k;
+	ranking.each = each_ranked;
+	ranking.chunk = chunk_ranked;
+	more = selection_run(&l->selection, queue, &ranking, &totals);
+	if (k.count)
+		qsort(k.list, k.count, sizeof *k.list, ranked_order);
+	for (size_t i = 0; more && i < units.count; i++) {
+		size_t n = of_unit(&k, at, units.list[i]);
+
+		more = print_unit(l, queue, request, units.list[i], k.list + at, n);
+		at += n;
+	}
+	free(k.list);
+	arena_free(&k.names);
+	return more;
+}
+
+/* ---- the command ---- */
+
+/* What the MTAs' own listers never show, unless the expression asks about states. */
+static unsigned wanted_states(const struct lister *l)
+{
+	unsigned hidden = 1u << STATE_HELD | 1u << STATE_LOST | 1u << STATE_NEW;
+
+	if (!(l->output->kind->flags & OUTPUT_NATIVE) ||
+	    selection_names(&l->selection, FIELD_STATE))
+		return 0;
+	return ~hidden;
+}
+
+static parts_t sort_parts(const struct lister *l, const struct backend *b)
+{
+	parts_t parts = 0;
+
+	for (size_t i = 0; i < l->sort.count; i++)
+		parts |= b->needs[l->sort.keys[i].ref.field->id];
+	return parts;
+}
+
+static void report_progress(void *ctx, unsigned long scanned)
+{
+	struct lister *l = ctx;
+	char line[64];
+
+	snprintf(line, sizeof line, "\r%lu messages read ", scanned);
+	if (l->run->err_tty && !l->run->out_tty && scanned >= 20000)
+		run_err(slice_from(line));
+}
+
+static bool list_queue(struct lister *l, size_t i)
+{
+	const struct backend *b = l->selection.queues.list[i]->backend;
+	struct select_request request = {
+	    .ctx = l,
+	    .parts = (parts_t)(output_parts(l->output, b) | sort_parts(l, b)),
+	    .states = wanted_states(l),
+	    .each = l->sorter ? each_sorted : each_printed,
+	    .chunk = l->sorter ? chunk_sorted : chunk_printed,
+	    .progress = report_progress};
+	struct select_totals totals;
+
+	if (l->limited && l->left == 0)
+		return false;
+	if (l->output->kind->flags & OUTPUT_UNITS)
+		return list_units(l, i, &request);
+	return selection_run(&l->selection, i, &request, &totals);
+}
+
+static void list_all(struct lister *l)
+{
+	struct buf b;
+	bool more = true;
+
+	buf_init(&b);
+	output_begin(l->output, &b);
+	put_buf(l, &b);
+	for (size_t i = 0; more && i < l->selection.queues.count; i++)
+		more = list_queue(l, i);
+	if (l->sorter)
+		sorter_drain(l->sorter, print_sorted, l);
+	buf_init(&b);
+	output_end(l->output, l->printed, &b);
+	put_buf(l, &b);
+}
+
+static void list_run(struct run *run, const void *values)
+{
+	const struct list_options *o = values;
+	struct lister l = {.run = run};
+
+	if (open_output(&l, o) && parse_sort(&l, o) && selection_prepare(run, &l.selection))
+		list_all(&l);
+	selection_free(&l.selection);
+	sorter_free(l.sorter);
+	output_free(l.output);
+	text_list_free((struct text_list *)&o->sort);
+}
+
+const struct command command_list = {
+    .name = "list",
+    .summary = "list messages",
+    .args = "[ID]...",
+    .flags = COMMAND_SELECTS | COMMAND_WORDS,
+    .options = options,
+    .options_size = sizeof(struct list_options),
+    .run = list_run,
+};
