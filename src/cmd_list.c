@@ -1,8 +1,6 @@
 /* mtaq list: the messages, in one of several formats. */
 #include "cmd.h"
-#include "output.h"
-#include "selection.h"
-#include "sort.h"
+#include "list.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,17 +22,6 @@ static const struct option_row options[] = {
     {0, "reverse", NULL, OPTION_FLAG, offsetof(struct list_options, reverse),
      "the other way round"},
     {0},
-};
-
-struct lister {
-	struct run *run;
-	struct selection selection;
-	struct output *output;
-	struct sort_spec sort;
-	struct sorter *sorter; /* NULL: print as they come */
-	bool limited;
-	uint64_t left; /* messages that may still be printed, when limited */
-	size_t printed;
 };
 
 /* ---- options ---- */
@@ -186,142 +173,6 @@ static bool print_sorted(void *ctx, struct slice text)
 	return run_out(l->run, text);
 }
 
-/* ---- mailq: unit by unit, by priority, the number first ---- */
-
-struct ranked {
-	int64_t priority;
-	uint64_t serial;
-	struct message_entry entry;
-};
-
-struct ranking {
-	struct lister *lister;
-	struct ranked *list;
-	size_t count, room;
-	struct arena names;
-};
-
-static void each_ranked(void *ctx, struct select_chunk *chunk, const struct field_context *c)
-{
-	struct ranked r = {.priority = output_priority(c->message), .entry = c->message->entry};
-
-	(void)ctx;
-	buf_add(&chunk->out, slice_of((const char *)&r, sizeof r));
-}
-
-static void add_ranked(struct ranking *k, struct ranked r)
-{
-	if (k->count == k->room) {
-		k->room = k->room ? k->room * 2 : 256;
-		k->list = realloc(k->list, k->room * sizeof *k->list);
-		if (!k->list)
-			abort();
-	}
-	r.serial = k->count;
-	r.entry.name = arena_copy(&k->names, r.entry.name);
-	k->list[k->count++] = r;
-}
-
-/* The names in the chunk live until it is handed over; now they are copied. */
-static bool chunk_ranked(void *ctx, struct select_chunk *chunk)
-{
-	struct ranking *k = ctx;
-	struct slice rest = buf_slice(&chunk->out);
-
-	/* errors are told by the second pass, which prints */
-	while (rest.n) {
-		struct ranked r;
-
-		memcpy(&r, rest.p, sizeof r);
-		rest = slice_skip(rest, sizeof r);
-		add_ranked(k, r);
-	}
-	return true;
-}
-
-static int ranked_order(const void *a, const void *b)
-{
-	const struct ranked *x = a, *y = b;
-
-	if (x->entry.unit->index != y->entry.unit->index)
-		return x->entry.unit->index < y->entry.unit->index ? -1 : 1;
-	if (x->priority != y->priority)
-		return x->priority < y->priority ? -1 : 1;
-	return (x->serial > y->serial) - (x->serial < y->serial);
-}
-
-static void put_buf(struct lister *l, struct buf *b)
-{
-	run_out(l->run, buf_slice(b));
-	buf_free(b);
-}
-
-static size_t of_unit(const struct ranking *k, size_t from, const struct unit *u)
-{
-	size_t n = 0;
-
-	while (from + n < k->count && k->list[from + n].entry.unit == u)
-		n++;
-	return n;
-}
-
-static bool print_unit(struct lister *l, size_t queue, struct select_request *request,
-		       const struct unit *u, const struct ranked *list, size_t count)
-{
-	struct message_entry *entries = calloc(count + 1, sizeof *entries);
-	struct selection_queue *sq = &l->selection.per_queue[queue], saved = *sq;
-	struct select_totals totals;
-	struct buf b;
-	bool more = true;
-
-	if (!entries)
-		abort();
-	for (size_t i = 0; i < count; i++)
-		entries[i] = list[i].entry;
-	buf_init(&b);
-	output_unit_begin(l->output, u, count, &b);
-	put_buf(l, &b);
-	/* evaluated anew: what was ranked may have changed since */
-	sq->entries = entries;
-	sq->entry_count = count;
-	if (count)
-		more = selection_run(&l->selection, queue, request, &totals);
-	*sq = saved;
-	buf_init(&b);
-	output_unit_end(l->output, u, &b);
-	put_buf(l, &b);
-	free(entries);
-	return more;
-}
-
-static bool list_units(struct lister *l, size_t queue, struct select_request *request)
-{
-	const struct queue *q = l->selection.queues.list[queue];
-	struct unit_list units = q->backend->units(q);
-	struct ranking k = {.lister = l};
-	struct select_request ranking = *request;
-	struct select_totals totals;
-	size_t at = 0;
-	bool more;
-
-	arena_init(&k.names, 0);
-	ranking.ctx = &k;
-	ranking.each = each_ranked;
-	ranking.chunk = chunk_ranked;
-	more = selection_run(&l->selection, queue, &ranking, &totals);
-	if (k.count)
-		qsort(k.list, k.count, sizeof *k.list, ranked_order);
-	for (size_t i = 0; more && i < units.count; i++) {
-		size_t n = of_unit(&k, at, units.list[i]);
-
-		more = print_unit(l, queue, request, units.list[i], k.list + at, n);
-		at += n;
-	}
-	free(k.list);
-	arena_free(&k.names);
-	return more;
-}
-
 /* ---- the command ---- */
 
 /* What the MTAs' own listers never show, unless the expression asks about states. */
@@ -369,7 +220,7 @@ static bool list_queue(struct lister *l, size_t i)
 	if (l->limited && l->left == 0)
 		return false;
 	if (l->output->kind->flags & OUTPUT_UNITS)
-		return list_units(l, i, &request);
+		return lister_units(l, i, &request);
 	return selection_run(&l->selection, i, &request, &totals);
 }
 
@@ -380,14 +231,14 @@ static void list_all(struct lister *l)
 
 	buf_init(&b);
 	output_begin(l->output, &b);
-	put_buf(l, &b);
+	lister_put(l, &b);
 	for (size_t i = 0; more && i < l->selection.queues.count; i++)
 		more = list_queue(l, i);
 	if (l->sorter)
 		sorter_drain(l->sorter, print_sorted, l);
 	buf_init(&b);
 	output_end(l->output, l->printed, &b);
-	put_buf(l, &b);
+	lister_put(l, &b);
 }
 
 static void list_run(struct run *run, const void *values)
