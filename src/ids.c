@@ -34,7 +34,7 @@ static bool look_up(struct selection *s, struct slice id)
 	for (size_t i = 0; i < s->queues.count; i++) {
 		const struct queue *q = s->queues.list[i];
 		struct error err = ERROR_INIT;
-		int n = q->backend->find(q, id, &s->run->arena, found, ID_PLACES, &err);
+		int n = select_find(q, id, &s->run->arena, found, ID_PLACES, &err);
 
 		if (n < 0)
 			run_error(s->run, &err);

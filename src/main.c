@@ -42,6 +42,7 @@ static void apply_globals(struct run *run)
 {
 	const struct globals *g = &run->globals;
 
+	run->environment_queues = getenv("MTAQ_QUEUES");
 	run->now = g->clock.given ? g->clock.value : (int64_t)time(NULL);
 	run->jobs = 8;
 	if (g->jobs.given && (g->jobs.value < 1 || g->jobs.value > (int64_t)LIMIT_JOBS))

@@ -218,7 +218,7 @@ static void open_discovered(struct opener *o)
 size_t queues_open(struct run *run, struct queue_list *out)
 {
 	struct opener o = {.run = run, .out = out};
-	const char *env = getenv("MTAQ_QUEUES");
+	const char *env = run->environment_queues;
 
 	*out = (struct queue_list){0};
 	if (run->globals.queues.count > LIMIT_QUEUES)

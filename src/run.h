@@ -38,6 +38,7 @@ struct run {
 	struct arena arena;  /* lives as long as the run */
 	struct globals globals;
 	struct selectors selectors;
+	const char *environment_queues; /* MTAQ_QUEUES, or NULL */
 	char **words; /* ids and other words after the options */
 	size_t word_count;
 	int64_t now;

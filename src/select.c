@@ -354,3 +354,9 @@ int select_run(const struct select_request *r, struct select_totals *totals, str
 	pool_free(&p);
 	return result;
 }
+
+int select_find(const struct queue *q, struct slice id, struct arena *names, struct message_entry *out, int room,
+		struct error *err)
+{
+	return q->backend->find(q, id, names, out, room, err);
+}

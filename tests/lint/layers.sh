@@ -25,7 +25,7 @@ with_layers() {
 		modules(4, "filter match registry")
 		modules(5, "select worker sort action journal logindex trash plan")
 		modules(6, "output out template")
-		modules(7, "main cmd global run queues selection ids")
+		modules(7, "main cmd global run queues selection ids list")
 	}
 	'"$1"
 }
@@ -88,7 +88,7 @@ mta_headers() {
 none 'nothing in src includes a header of one MTA' mta_headers
 
 slot_calls() {
-	grep -rnE 'backend->(scan_begin|scan_next|scan_end|find|begin|load)\(' src | grep -v '^src/\(select\|action\)'
+	grep -rnE 'backend->(scan_begin|scan_next|scan_end|find|begin|load)\(' src | grep -v '^src/\(select\|worker\|action\)'
 }
-none 'only select and action call the per-message operations' slot_calls
+none 'only the engine (select, worker) and action call the per-message operations' slot_calls
 done_testing
