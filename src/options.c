@@ -73,7 +73,7 @@ static size_t build_tables(struct getopt_tables *t, const struct option_set *set
 
 	memset(t, 0, sizeof *t);
 	/* '+': stop at the first word; ':': tell a missing argument from an unknown option */
-	memcpy(t->letters, stop_early ? \"+:\" : \":\", stop_early ? 2 : 1);
+	memcpy(t->letters, stop_early ? "+:" : ":", stop_early ? 2 : 1);
 	for (size_t s = 0; s < count; s++) {
 		for (const struct option_row *r = sets[s].rows; r && (r->name || r->letter); r++) {
 			if (t->count == MAX_ROWS)
