@@ -2,8 +2,10 @@
 #include <mtaq/backend.h>
 
 #include "qmail/qmail.h"
+#include "sendmail/sendmail.h"
 
 static const struct backend *const rows[] = {
+    &backend_sendmail,
     &backend_qmail,
 };
 

@@ -174,6 +174,7 @@ struct message {
 
 	struct slice control_text; /* sendmail: the bytes of the qf; none elsewhere */
 	int locked;                /* 1, 0, -1 not known */
+	void *extra;               /* the backend's own, in the arena; nobody else looks */
 };
 
 #endif

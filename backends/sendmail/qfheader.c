@@ -1,0 +1,124 @@
+/*
+ * Header values as they stand in a control file, and what the header says of the message's class.
+ *
+ * Message bytes that would collide with sendmail's own codes (0x80-0x9F and 0xFF) stand with an 0xFF before them; a
+ * bare 0x81 and a letter is a macro that is filled in at delivery, in practice the sender in Return-Path. Releases
+ * before 8.14 wrote the bytes as they were.
+ */
+#include "queue.h"
+
+#include <mtaq/addr.h>
+
+enum { QUOTE = 0xff, MACRO = 0x81 };
+
+static bool is_code(unsigned char c)
+{
+	return (c >= 0x80 && c <= 0x9f) || c == QUOTE;
+}
+
+static bool needs_decoding(struct slice raw)
+{
+	return memchr(raw.p, QUOTE, raw.n) || memchr(raw.p, MACRO, raw.n);
+}
+
+/* What the macro stands for; none when nobody knows. */
+static struct slice macro_value(const struct message *m, char name)
+{
+	if (name == 'g')
+		return m->bounce ? SLICE("") : m->sender;
+	for (size_t i = m->macro_count; i-- > 0;)
+		if (m->macros[i].name.n == 1 && m->macros[i].name.p[0] == name)
+			return m->macros[i].value;
+	return SLICE_NONE;
+}
+
+/* The macro that begins at raw.p[i]. After an 8-bit byte 0x81 is part of a character of an old file. */
+static struct slice macro_at(const struct message *m, struct slice raw, size_t i)
+{
+	if ((unsigned char)raw.p[i] != MACRO || i + 1 == raw.n || (i && (unsigned char)raw.p[i - 1] >= 0x80))
+		return SLICE_NONE;
+	return macro_value(m, raw.p[i + 1]);
+}
+
+static size_t decoded_size(const struct message *m, struct slice raw)
+{
+	size_t n = raw.n;
+
+	for (size_t i = 0; i < raw.n; i++)
+		n += macro_at(m, raw, i).n;
+	return n;
+}
+
+struct slice sendmail_header_bytes(struct arena *a, const struct message *m, struct slice raw)
+{
+	struct slice macro;
+	size_t n = 0;
+	char *out;
+
+	if (!raw.n || !needs_decoding(raw))
+		return raw;
+	out = arena_alloc(a, decoded_size(m, raw) + 1);
+	if (!out)
+		return SLICE_NONE;
+	for (size_t i = 0; i < raw.n; i++) {
+		if ((unsigned char)raw.p[i] == QUOTE && i + 1 < raw.n && is_code((unsigned char)raw.p[i + 1])) {
+			out[n++] = raw.p[++i];
+		} else if ((macro = macro_at(m, raw, i)).p) {
+			memcpy(out + n, macro.p, macro.n);
+			n += macro.n;
+			i++;
+		} else {
+			out[n++] = raw.p[i];
+		}
+	}
+	out[n] = '\0';
+	return slice_of(out, n);
+}
+
+/* The first field of that name, without blanks around it; none when there is none. */
+static struct slice field(const struct message *m, struct slice name)
+{
+	for (size_t i = 0; i < m->headers.count; i++)
+		if (slice_caseeq(m->headers.list[i].name, name))
+			return slice_trim(m->headers.list[i].raw);
+	return SLICE_NONE;
+}
+
+static bool contains_caseless(struct slice s, struct slice part)
+{
+	for (size_t i = 0; i + part.n <= s.n; i++)
+		if (slice_caseeq(slice_of(s.p + i, part.n), part))
+			return true;
+	return false;
+}
+
+static bool is_report(const struct message *m)
+{
+	struct slice type = field(m, SLICE("Content-Type"));
+
+	return slice_caseeq(slice_take(type, 16), SLICE("multipart/report")) &&
+	       contains_caseless(type, SLICE("report-type=delivery-status"));
+}
+
+static enum cf_class class_of_precedence(const struct sendmail_queue *q, const struct message *m)
+{
+	struct slice word = field(m, SLICE("Precedence"));
+	int64_t value = word.p ? cf_precedence_of(&q->cf, word) : 0;
+
+	return value < 0 ? CF_NON_URGENT : value > 0 ? CF_URGENT : CF_NORMAL;
+}
+
+enum cf_class sendmail_class(const struct sendmail_queue *q, const struct message *m)
+{
+	struct slice priority = field(m, SLICE("Priority"));
+
+	if (slice_caseeq(priority, SLICE("urgent")))
+		return CF_URGENT;
+	if (slice_caseeq(priority, SLICE("normal")))
+		return CF_NORMAL;
+	if (slice_caseeq(priority, SLICE("non-urgent")))
+		return CF_NON_URGENT;
+	if (is_report(m) || (m->flags.p && slice_chr(m->flags, 'r') != SIZE_MAX))
+		return CF_DSN;
+	return class_of_precedence(q, m);
+}
