@@ -72,8 +72,10 @@ int64_t cf_min_queue_age(const struct cf *cf)
 
 int64_t cf_precedence_of(const struct cf *cf, struct slice word)
 {
-	static const struct cf_precedence stock[] = {
-	    {SLICE("special-delivery"), 100}, {SLICE("list"), -30}, {SLICE("bulk"), -60}, {SLICE("junk"), -100}};
+	static const struct cf_precedence stock[] = {{SLICE("special-delivery"), 100},
+						     {SLICE("list"), -30},
+						     {SLICE("bulk"), -60},
+						     {SLICE("junk"), -100}};
 	const struct cf_precedence *list = cf->precedence_count ? cf->precedences : stock;
 	size_t count = cf->precedence_count ? cf->precedence_count : sizeof stock / sizeof stock[0];
 
@@ -85,7 +87,8 @@ int64_t cf_precedence_of(const struct cf *cf, struct slice word)
 
 /* ---- lines ---- */
 
-/* One line with its continuation lines; *number is that of its first physical line, *next of the one after. */
+/* One line with its continuation lines; *number is that of its first physical line, *next of the
+ * one after. */
 static bool next_line(struct slice *rest, struct slice *line, unsigned *number, unsigned *next)
 {
 	size_t at = 0;
@@ -109,7 +112,8 @@ static bool has(struct slice s, char c)
 	return slice_chr(s, c) != SIZE_MAX;
 }
 
-/* Take out what is no part of the value: "#" comments with the blanks before them (not "\#", which is "#", nor
+/* Take out what is no part of the value: "#" comments with the blanks before them (not "\#", which
+ * is "#", nor
  * "$#"), "$$" doubled, blanks at the end. */
 static int strip_comment(struct arena *a, struct slice *line, struct error *err)
 {
@@ -143,7 +147,8 @@ static int strip_comment(struct arena *a, struct slice *line, struct error *err)
 /* ---- values ---- */
 
 /* Room for one more element. */
-static void *one_more(struct arena *a, void *list, size_t count, size_t *room, size_t size, struct error *err)
+static void *one_more(struct arena *a, void *list, size_t count, size_t *room, size_t size,
+		      struct error *err)
 {
 	void *p = list;
 
@@ -165,8 +170,8 @@ struct parsing {
 };
 
 /* "name", "name.*", "name.CLASS": sets all four or the one. */
-static bool class_timeout(struct parsing *p, struct slice name, struct slice stem, struct cf_time list[CF_CLASS_COUNT],
-			  int64_t seconds)
+static bool class_timeout(struct parsing *p, struct slice name, struct slice stem,
+			  struct cf_time list[CF_CLASS_COUNT], int64_t seconds)
 {
 	struct slice rest = slice_skip(name, stem.n);
 	bool found = false, all = rest.n == 0 || slice_eq(rest, SLICE(".*"));
@@ -175,7 +180,8 @@ static bool class_timeout(struct parsing *p, struct slice name, struct slice ste
 		return false;
 	for (int c = 0; c < CF_CLASS_COUNT; c++) {
 		if (!all && !(rest.p[0] == '.' &&
-			      slice_caseeq(slice_skip(rest, 1), slice_from(cf_class_name((enum cf_class)c)))))
+			      slice_caseeq(slice_skip(rest, 1),
+					   slice_from(cf_class_name((enum cf_class)c)))))
 			continue;
 		list[c] = (struct cf_time){seconds, p->line};
 		found = true;
@@ -189,7 +195,8 @@ static void set_timeout(struct parsing *p, struct slice name, struct slice value
 
 	if (slice_caseeq(name, SLICE("hoststatus")))
 		cf->host_status = (struct cf_time){cf_seconds(value, 'm'), p->line};
-	else if (!class_timeout(p, name, SLICE("queuereturn"), cf->queue_return, cf_seconds(value, 'd')))
+	else if (!class_timeout(p, name, SLICE("queuereturn"), cf->queue_return,
+				cf_seconds(value, 'd')))
 		class_timeout(p, name, SLICE("queuewarn"), cf->queue_warn, cf_seconds(value, 'h'));
 }
 
@@ -202,7 +209,8 @@ static void set_timeout_list(struct parsing *p, struct slice list)
 		size_t equals = slice_chr(part, '=');
 
 		if (equals != SIZE_MAX)
-			set_timeout(p, slice_trim(slice_take(part, equals)), slice_skip(part, equals + 1));
+			set_timeout(p, slice_trim(slice_take(part, equals)),
+				    slice_skip(part, equals + 1));
 	}
 }
 
@@ -321,7 +329,8 @@ static int store_group(struct parsing *p, struct cf_group g)
 		return 0;
 	}
 	if (cf->group_count >= LIMIT_QUEUE_GROUPS)
-		return error_set(p->err, ERROR_LIMIT, "more than %u queue groups", LIMIT_QUEUE_GROUPS);
+		return error_set(p->err, ERROR_LIMIT, "more than %u queue groups",
+				 LIMIT_QUEUE_GROUPS);
 	list = one_more(p->a, cf->groups, cf->group_count, &cf->group_room, sizeof g, p->err);
 	if (!list)
 		return -1;
@@ -376,12 +385,13 @@ static int precedence_line(struct parsing *p, struct slice rest)
 
 	if (equals == SIZE_MAX || cf->precedence_count >= LIMIT_MACROS)
 		return 0;
-	list = one_more(p->a, cf->precedences, cf->precedence_count, &cf->precedence_room, sizeof *list, p->err);
+	list = one_more(p->a, cf->precedences, cf->precedence_count, &cf->precedence_room,
+			sizeof *list, p->err);
 	if (!list)
 		return -1;
 	cf->precedences = list;
-	list[cf->precedence_count++] =
-	    (struct cf_precedence){slice_trim(slice_take(rest, equals)), whole_number(slice_skip(rest, equals + 1))};
+	list[cf->precedence_count++] = (struct cf_precedence){
+	    slice_trim(slice_take(rest, equals)), whole_number(slice_skip(rest, equals + 1))};
 	return 0;
 }
 

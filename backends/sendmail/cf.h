@@ -1,9 +1,9 @@
 /*
  * sendmail.cf and submit.cf: what a queue tool needs of them. Pure: text in, struct out.
  *
- * Contract: slices point into the text given or into the arena. Each value knows its line, so that people can be told
- * why; line 0 means sendmail's built-in default. Lines that sendmail itself would refuse are passed over. Rulesets,
- * mailers and maps are not looked at.
+ * Contract: slices point into the text given or into the arena. Each value knows its line, so that
+ * people can be told why; line 0 means sendmail's built-in default. Lines that sendmail itself
+ * would refuse are passed over. Rulesets, mailers and maps are not looked at.
  */
 #ifndef SENDMAIL_CF_H
 #define SENDMAIL_CF_H
@@ -41,7 +41,7 @@ enum cf_option {
 	CF_TIME_ZONE_SPEC,
 	CF_OPTION_COUNT,
 	/* not kept as they are */
-	CF_TIMEOUT,       /* suboptions */
+	CF_TIMEOUT,	  /* suboptions */
 	CF_QUEUE_TIMEOUT, /* return/warn */
 	CF_OTHER
 };
@@ -61,8 +61,8 @@ struct cf_time {
 
 struct cf_group {
 	struct slice name, path; /* path none: QueueDirectory */
-	struct slice interval;   /* none: the daemon's */
-	struct slice runners;    /* none: default; "0": no plain run touches it */
+	struct slice interval;	 /* none: the daemon's */
+	struct slice runners;	 /* none: default; "0": no plain run touches it */
 	unsigned line;
 };
 

@@ -1,4 +1,5 @@
-/* The table of option names. Those that are not kept stand here because an abbreviation is refused when two share it. */
+/* The table of option names. Those that are not kept stand here because an abbreviation is refused
+ * when two share it. */
 #include "cfnames.h"
 
 static const struct {
@@ -179,15 +180,9 @@ enum cf_option cf_option_letter(char letter)
 		char letter;
 		enum cf_option id;
 	} letters[] = {
-	    {'Q', CF_QUEUE_DIRECTORY},
-	    {'T', CF_QUEUE_TIMEOUT},
-	    {'r', CF_TIMEOUT},
-	    {'s', CF_SUPER_SAFE},
-	    {'x', CF_QUEUE_LA},
-	    {'q', CF_QUEUE_FACTOR},
-	    {'Z', CF_RETRY_FACTOR},
-	    {'y', CF_RECIPIENT_FACTOR},
-	    {'z', CF_CLASS_FACTOR},
+	    {'Q', CF_QUEUE_DIRECTORY}, {'T', CF_QUEUE_TIMEOUT},	   {'r', CF_TIMEOUT},
+	    {'s', CF_SUPER_SAFE},      {'x', CF_QUEUE_LA},	   {'q', CF_QUEUE_FACTOR},
+	    {'Z', CF_RETRY_FACTOR},    {'y', CF_RECIPIENT_FACTOR}, {'z', CF_CLASS_FACTOR},
 	    {'t', CF_TIME_ZONE_SPEC},
 	};
 

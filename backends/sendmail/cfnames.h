@@ -4,8 +4,8 @@
 
 #include "cf.h"
 
-/* The option that `name` means: caseless, any abbreviation that no other option shares. CF_OTHER when it is one that
- * nobody here needs, or none, or ambiguous. */
+/* The option that `name` means: caseless, any abbreviation that no other option shares. CF_OTHER
+ * when it is one that nobody here needs, or none, or ambiguous. */
 enum cf_option cf_option_named(struct slice name);
 enum cf_option cf_option_letter(char letter);
 

@@ -30,7 +30,8 @@ static void say(const struct telling *t, const char *key, const char *value, uns
 	t->fn(t->ctx, key, value, origin(t, line, why, sizeof why));
 }
 
-static void say_option(const struct telling *t, enum cf_option id, const char *key, const char *otherwise)
+static void say_option(const struct telling *t, enum cf_option id, const char *key,
+		       const char *otherwise)
 {
 	const struct cf_value *v = &t->q->cf.option[id];
 	char text[256];
@@ -52,8 +53,8 @@ static void say_unit(const struct telling *t, const struct sendmail_unit *u)
 {
 	char text[PATH_MAX + 128], why[300];
 
-	snprintf(text, sizeof text, "%s%s%s%s", u->dir.p, u->has_qf ? " qf/" : "", u->has_df ? " df/" : "",
-		 u->has_xf ? " xf/" : "");
+	snprintf(text, sizeof text, "%s%s%s%s", u->dir.p, u->has_qf ? " qf/" : "",
+		 u->has_df ? " df/" : "", u->has_xf ? " xf/" : "");
 	snprintf(why, sizeof why, "queue group %.250s", u->group);
 	t->fn(t->ctx, "directory", text, *u->group ? why : NULL);
 }
@@ -62,9 +63,10 @@ static void say_group(const struct telling *t, const struct cf_group *g)
 {
 	char text[512];
 
-	snprintf(text, sizeof text, "%" SLICE_FMT "%s%" SLICE_FMT "%s%" SLICE_FMT "%s%" SLICE_FMT, SLICE_ARG(g->name),
-		 g->path.p ? " P=" : "", SLICE_ARG(g->path), g->interval.p ? " I=" : "", SLICE_ARG(g->interval),
-		 g->runners.p ? " R=" : "", SLICE_ARG(g->runners));
+	snprintf(text, sizeof text, "%" SLICE_FMT "%s%" SLICE_FMT "%s%" SLICE_FMT "%s%" SLICE_FMT,
+		 SLICE_ARG(g->name), g->path.p ? " P=" : "", SLICE_ARG(g->path),
+		 g->interval.p ? " I=" : "", SLICE_ARG(g->interval), g->runners.p ? " R=" : "",
+		 SLICE_ARG(g->runners));
 	say(t, "group", text, g->line);
 }
 
@@ -111,7 +113,8 @@ static const char *daemon_text(struct slice pid_file, char *buf, size_t n)
 	named = is_sendmail(pid);
 	if (named == 0)
 		return "not running: its process id belongs to something else";
-	snprintf(buf, n, "%s, process %llu", named > 0 ? "running" : "probably running", (unsigned long long)pid);
+	snprintf(buf, n, "%s, process %llu", named > 0 ? "running" : "probably running",
+		 (unsigned long long)pid);
 	return buf;
 }
 

@@ -13,19 +13,22 @@ void sendmail_lister_lines(const struct message *m, lister_line_fn *fn, void *ct
 }
 
 /* Tell of dir/prefix+id if it is there. */
-static void tell(const struct message *m, int fd, struct slice dir, const char *sub, const char *prefix,
-		 const char *role, void (*fn)(void *ctx, const char *role, const char *path), void *ctx)
+static void tell(const struct message *m, int fd, struct slice dir, const char *sub,
+		 const char *prefix, const char *role,
+		 void (*fn)(void *ctx, const char *role, const char *path), void *ctx)
 {
-	struct slice name = arena_printf(m->arena, "%s%s%" SLICE_FMT, sub, prefix, SLICE_ARG(m->id));
-	struct slice path = arena_printf(m->arena, "%" SLICE_FMT "/%s%" SLICE_FMT, SLICE_ARG(dir), prefix,
-					 SLICE_ARG(m->id));
+	struct slice name =
+	    arena_printf(m->arena, "%s%s%" SLICE_FMT, sub, prefix, SLICE_ARG(m->id));
+	struct slice path = arena_printf(m->arena, "%" SLICE_FMT "/%s%" SLICE_FMT, SLICE_ARG(dir),
+					 prefix, SLICE_ARG(m->id));
 	struct stat st;
 
 	if (name.p && path.p && fstatat(fd, name.p, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		fn(ctx, role, path.p);
 }
 
-void sendmail_files(const struct message *m, void (*fn)(void *ctx, const char *role, const char *path), void *ctx)
+void sendmail_files(const struct message *m,
+		    void (*fn)(void *ctx, const char *role, const char *path), void *ctx)
 {
 	const struct sendmail_unit *u = sendmail_unit(m->entry.unit), *data = sendmail_data_unit(m);
 	const char prefix[] = {m->entry.name.p[0], 'f', '\0'};

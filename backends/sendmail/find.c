@@ -1,4 +1,5 @@
-/* Finding a message by what people type: its id, a file's name, a path; never by a part of the id. */
+/* Finding a message by what people type: its id, a file's name, a path; never by a part of the id.
+ */
 #include "queue.h"
 
 #include <errno.h>
@@ -7,7 +8,7 @@
 struct request {
 	const struct sendmail_queue *q;
 	struct slice name; /* without marks and directory */
-	bool in_dir;       /* only in the directory with this device and inode */
+	bool in_dir;	   /* only in the directory with this device and inode */
 	dev_t dev;
 	ino_t ino;
 	struct arena *names;
@@ -37,13 +38,15 @@ static bool wanted_unit(const struct request *r, const struct sendmail_unit *u)
 }
 
 /* Is there a control file `prefix` + rest in this unit? Takes it in. 0/-1 */
-static int try_name(struct request *r, const struct sendmail_unit *u, const char *prefix, struct slice rest)
+static int try_name(struct request *r, const struct sendmail_unit *u, const char *prefix,
+		    struct slice rest)
 {
 	char name[NAME_LONGEST + 1];
 	struct stat st;
 	struct slice copy;
 
-	if (rest.n + 2 > NAME_LONGEST || memchr(rest.p, '/', rest.n) || memchr(rest.p, '\0', rest.n))
+	if (rest.n + 2 > NAME_LONGEST || memchr(rest.p, '/', rest.n) ||
+	    memchr(rest.p, '\0', rest.n))
 		return 0;
 	memcpy(name, prefix, 2);
 	memcpy(name + 2, rest.p, rest.n);
@@ -54,8 +57,10 @@ static int try_name(struct request *r, const struct sendmail_unit *u, const char
 		copy = arena_copy(r->names, slice_of(name, rest.n + 2));
 		if (!copy.p)
 			return error_set(r->err, ERROR_NOMEM, "out of memory for names");
-		r->out[r->found] = (struct message_entry){
-		    .unit = &u->base, .name = copy, .seen = S_ISREG(st.st_mode) ? SEEN_FILE : SEEN_ODD};
+		r->out[r->found] =
+		    (struct message_entry){.unit = &u->base,
+					   .name = copy,
+					   .seen = S_ISREG(st.st_mode) ? SEEN_FILE : SEEN_ODD};
 	}
 	r->found++;
 	return 0;
@@ -116,11 +121,15 @@ static int try_units(struct request *r)
 	return r->found;
 }
 
-int sendmail_find(const struct queue *q, struct slice id, struct arena *names, struct message_entry *out, int room,
-		  struct error *err)
+int sendmail_find(const struct queue *q, struct slice id, struct arena *names,
+		  struct message_entry *out, int room, struct error *err)
 {
-	struct request r = {.q = sendmail_queue(q), .name = slice_trim(id), .names = names, .out = out,
-			    .room = room, .err = err};
+	struct request r = {.q = sendmail_queue(q),
+			    .name = slice_trim(id),
+			    .names = names,
+			    .out = out,
+			    .room = room,
+			    .err = err};
 	int go = take_path(&r, names);
 
 	if (go > 0)

@@ -52,7 +52,8 @@ void layout_split(struct slice dir, struct slice *base, struct slice *pattern)
 	*base = slash ? without_slashes(slice_take(dir, slash)) : SLICE(".");
 }
 
-bool layout_rebase(struct arena *a, struct slice path, struct slice from, struct slice to, struct slice *out)
+bool layout_rebase(struct arena *a, struct slice path, struct slice from, struct slice to,
+		   struct slice *out)
 {
 	struct slice rest;
 
@@ -71,8 +72,8 @@ static struct slice path_join(struct arena *a, struct slice dir, const char *nam
 {
 	if (name[0] == '.' && name[1] == '\0')
 		return arena_copy(a, dir);
-	return arena_printf(a, "%" SLICE_FMT "%s%s", SLICE_ARG(dir), slice_ends(dir, SLICE("/")) ? "" : "/",
-			    name);
+	return arena_printf(a, "%" SLICE_FMT "%s%s", SLICE_ARG(dir),
+			    slice_ends(dir, SLICE("/")) ? "" : "/", name);
 }
 
 static void close_unit(struct sendmail_unit *u)
@@ -92,8 +93,8 @@ static bool is_subdir(int fd, const char *name)
 }
 
 /* The subdirectory `name` if the unit has one: its descriptor and path, else the unit's own. */
-static int open_part(struct opening *o, struct sendmail_unit *u, const char *name, bool *has, int *fd,
-		     struct slice *path, struct error *err)
+static int open_part(struct opening *o, struct sendmail_unit *u, const char *name, bool *has,
+		     int *fd, struct slice *path, struct error *err)
 {
 	*fd = u->dir_fd;
 	*path = u->dir;
@@ -137,7 +138,8 @@ static int open_unit(struct opening *o, struct sendmail_unit *u, struct error *e
 static struct sendmail_unit *same_unit(const struct layout *l, const struct sendmail_unit *u)
 {
 	for (size_t i = 0; i < l->count; i++) {
-		struct sendmail_unit *other = (struct sendmail_unit *)(void *)(uintptr_t)l->units[i];
+		struct sendmail_unit *other =
+		    (struct sendmail_unit *)(void *)(uintptr_t)l->units[i];
 
 		if (other->ino == u->ino && other->dev == u->dev)
 			return other;
@@ -158,7 +160,8 @@ static void *one_more(struct arena *a, void *list, size_t count, size_t *room, s
 	return p;
 }
 
-static int add_name(struct opening *o, const char *name, const struct sendmail_unit *u, struct error *err)
+static int add_name(struct opening *o, const char *name, const struct sendmail_unit *u,
+		    struct error *err)
 {
 	struct layout *l = o->l;
 	struct layout_name *p = one_more(o->a, l->names, l->name_count, &l->name_room, sizeof *p);
@@ -188,7 +191,8 @@ static int add_unit(struct opening *o, struct sendmail_unit *u, struct error *er
 }
 
 /* A directory that another name has given already: only the name and the group are new. */
-static int merge_unit(struct opening *o, struct sendmail_unit *old, struct sendmail_unit *u, struct error *err)
+static int merge_unit(struct opening *o, struct sendmail_unit *old, struct sendmail_unit *u,
+		      struct error *err)
 {
 	struct slice groups;
 
@@ -203,7 +207,8 @@ static int merge_unit(struct opening *o, struct sendmail_unit *old, struct sendm
 }
 
 /* Open base/name and take it in. `loose`: it need not be a directory at all. */
-static int add_dir(struct opening *o, const char *name, const char *group, bool loose, struct error *err)
+static int add_dir(struct opening *o, const char *name, const char *group, bool loose,
+		   struct error *err)
 {
 	struct sendmail_unit *u = arena_zalloc(o->a, sizeof *u), *old;
 	struct error e = ERROR_INIT;
@@ -265,7 +270,8 @@ static bool maybe_file(const struct dirent *e)
 }
 #endif
 
-/* Directories below `rel` whose names begin with the pattern, in the order in which readdir gives them: sendmail's. */
+/* Directories below `rel` whose names begin with the pattern, in the order in which readdir gives
+ * them: sendmail's. */
 static int add_matches(struct opening *o, struct slice rel, struct slice pattern, const char *group,
 		       struct error *err)
 {
@@ -312,8 +318,9 @@ static int add_path(struct opening *o, struct slice path, const char *group, str
 		struct error e = ERROR_INIT;
 
 		error_set(&e, ERROR_CORRUPT,
-			  "queue group %s: %" SLICE_FMT " is not below the queue's base directory %" SLICE_FMT, group,
-			  SLICE_ARG(path), SLICE_ARG(o->l->base));
+			  "queue group %s: %" SLICE_FMT
+			  " is not below the queue's base directory %" SLICE_FMT,
+			  group, SLICE_ARG(path), SLICE_ARG(o->l->base));
 		tell(o, &e);
 		return 0;
 	}
@@ -324,7 +331,8 @@ static int add_path(struct opening *o, struct slice path, const char *group, str
 }
 
 /* Where a group's directories are, in the place of the base that is read. */
-static struct slice group_path(struct opening *o, const struct cf *cf, const struct cf_group *g, struct slice dir)
+static struct slice group_path(struct opening *o, const struct cf *cf, const struct cf_group *g,
+			       struct slice dir)
 {
 	struct slice from, pattern, to;
 
@@ -360,7 +368,14 @@ static int add_groups(struct opening *o, const struct cf *cf, struct slice dir, 
 	return r;
 }
 
-enum { LOOKS_NOT = 0, LOOKS_EMPTY = 20, LOOKS_FILES = 75, LOOKS_PARENT = 80, LOOKS_SPLIT = 90, LOOK_ENTRIES = 5000 };
+enum {
+	LOOKS_NOT = 0,
+	LOOKS_EMPTY = 20,
+	LOOKS_FILES = 75,
+	LOOKS_PARENT = 80,
+	LOOKS_SPLIT = 90,
+	LOOK_ENTRIES = 5000
+};
 
 /* qf, hf, Qf, df, tf or xf and something that may be an id. */
 static bool queue_file_name(const char *name)
@@ -390,9 +405,10 @@ static int entry_looks(int fd, const struct dirent *e)
 	return LOOKS_NOT;
 }
 
-/* Is the open directory itself a queue directory? `each` (may be NULL) is told of its possible subdirectories. */
-static int dir_looks(int fd, const char *what, int (*each)(void *ctx, int fd, const char *name), void *ctx,
-		     struct error *err)
+/* Is the open directory itself a queue directory? `each` (may be NULL) is told of its possible
+ * subdirectories. */
+static int dir_looks(int fd, const char *what, int (*each)(void *ctx, int fd, const char *name),
+		     void *ctx, struct error *err)
 {
 	DIR *d = sys_opendir_at(fd, ".", what, err);
 	struct dirent *e;
@@ -400,11 +416,13 @@ static int dir_looks(int fd, const char *what, int (*each)(void *ctx, int fd, co
 
 	if (!d)
 		return -1;
-	for (unsigned i = 0; looks == LOOKS_NOT && i < LOOK_ENTRIES && (r = sys_readdir(d, what, &e, err)) > 0; i++)
+	for (unsigned i = 0;
+	     looks == LOOKS_NOT && i < LOOK_ENTRIES && (r = sys_readdir(d, what, &e, err)) > 0; i++)
 		looks = entry_looks(fd, e);
 	if (looks == LOOKS_NOT && each && r >= 0) {
 		rewinddir(d);
-		for (unsigned i = 0; i < LOOK_ENTRIES && (r = sys_readdir(d, what, &e, err)) > 0; i++)
+		for (unsigned i = 0; i < LOOK_ENTRIES && (r = sys_readdir(d, what, &e, err)) > 0;
+		     i++)
 			if (maybe_dir(e) && each(ctx, fd, e->d_name) < 0)
 				break;
 	}
@@ -476,8 +494,8 @@ static int add_all(struct opening *o, const struct cf *cf, struct slice dir, str
 	return add_bare(o, err);
 }
 
-int layout_open(struct layout *l, struct arena *a, const struct queue *q, struct slice dir, const struct cf *cf,
-		trouble_fn *trouble, void *ctx, struct error *err)
+int layout_open(struct layout *l, struct arena *a, const struct queue *q, struct slice dir,
+		const struct cf *cf, trouble_fn *trouble, void *ctx, struct error *err)
 {
 	struct opening o = {l, a, q, trouble, ctx, ERROR_INIT};
 	struct error e = ERROR_INIT;
@@ -496,7 +514,8 @@ int layout_open(struct layout *l, struct arena *a, const struct queue *q, struct
 	if (e.code)
 		return error_set(err, e.code, "%s", e.text);
 	if (o.first.code)
-		return error_set(err, o.first.code == ERROR_GONE ? ERROR_NOQUEUE : o.first.code, "%s", o.first.text);
+		return error_set(err, o.first.code == ERROR_GONE ? ERROR_NOQUEUE : o.first.code,
+				 "%s", o.first.text);
 	return error_set(err, ERROR_NOQUEUE, "no directory matches %" SLICE_FMT, SLICE_ARG(dir));
 }
 

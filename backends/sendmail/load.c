@@ -1,8 +1,9 @@
 /*
  * Loading a message part by part.
  *
- * A message whose control file must be opened costs openat, fstat, read and close; its data file one fstatat. Recipients
- * and header are made from the text in memory. Nothing but regular files is opened.
+ * A message whose control file must be opened costs openat, fstat, read and close; its data file
+ * one fstatat. Recipients and header are made from the text in memory. Nothing but regular files is
+ * opened.
  */
 #include "queue.h"
 
@@ -14,7 +15,8 @@
 
 enum { YOUNG = 600 /* seconds that sendmail leaves an empty control file alone */ };
 
-void sendmail_begin(const struct queue *q, const struct message_entry *e, struct arena *arena, struct message *m)
+void sendmail_begin(const struct queue *q, const struct message_entry *e, struct arena *arena,
+		    struct message *m)
 {
 	*m = (struct message){
 	    .queue = q,
@@ -60,7 +62,8 @@ static void make_path(struct file_path *f, struct slice dir, const char *prefix,
 
 static void fail(struct message *m, parts_t parts, const struct error *err)
 {
-	static const struct error no_memory = {.code = ERROR_NOMEM, .offset = (size_t)-1, .text = "out of memory"};
+	static const struct error no_memory = {
+	    .code = ERROR_NOMEM, .offset = (size_t)-1, .text = "out of memory"};
 	struct error *copy = arena_alloc(m->arena, sizeof *copy);
 
 	if (copy)
@@ -78,14 +81,16 @@ static void note_stat(struct message *m, const struct stat *st)
 	m->identity.control_ino = st->st_ino;
 	m->identity.control_size = st->st_size;
 #ifdef HAVE_STRUCT_STAT_ST_MTIM_TV_NSEC
-	m->identity.control_mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+	m->identity.control_mtime_ns =
+	    (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 #else
 	m->identity.control_mtime_ns = (int64_t)st->st_mtime * 1000000000;
 #endif
 	m->have |= PART_STAT;
 }
 
-/* lstat of the control file; what is no regular file is an error. 0/-1; gone is set when it is not there. */
+/* lstat of the control file; what is no regular file is an error. 0/-1; gone is set when it is not
+ * there. */
 static int stat_control(struct message *m, const struct file_path *f, struct error *err)
 {
 	struct stat st;
@@ -95,12 +100,14 @@ static int stat_control(struct message *m, const struct file_path *f, struct err
 		return -1;
 	}
 	if (!S_ISREG(st.st_mode))
-		return error_set(err, ERROR_CORRUPT, "%s is %s", f->path, sys_file_type(st.st_mode));
+		return error_set(err, ERROR_CORRUPT, "%s is %s", f->path,
+				 sys_file_type(st.st_mode));
 	note_stat(m, &st);
 	return 0;
 }
 
-static int open_control(struct message *m, const struct file_path *f, struct stat *st, struct error *err)
+static int open_control(struct message *m, const struct file_path *f, struct stat *st,
+			struct error *err)
 {
 	int fd;
 
@@ -115,13 +122,15 @@ static int open_control(struct message *m, const struct file_path *f, struct sta
 	return fd;
 }
 
-static int read_control(struct message *m, const struct file_path *f, struct stat *st, struct error *err)
+static int read_control(struct message *m, const struct file_path *f, struct stat *st,
+			struct error *err)
 {
 	int r, fd = open_control(m, f, st, err);
 
 	if (fd < 0)
 		return -1;
-	r = sys_read_all(fd, (size_t)st->st_size, LIMIT_CONTROL_BYTES, m->arena, f->path, &m->control_text, err);
+	r = sys_read_all(fd, (size_t)st->st_size, LIMIT_CONTROL_BYTES, m->arena, f->path,
+			 &m->control_text, err);
 	sys_close(fd);
 	return r;
 }
@@ -164,9 +173,10 @@ static void set_state(struct message *m, enum message_state state)
 	m->state_known = true;
 }
 
-/* sendmail makes a control file empty and fills it a moment later; one that stays empty is a leftover. */
-static int judge_empty(struct message *m, const struct stat *st, int64_t now, const struct file_path *f,
-		       struct error *err)
+/* sendmail makes a control file empty and fills it a moment later; one that stays empty is a
+ * leftover. */
+static int judge_empty(struct message *m, const struct stat *st, int64_t now,
+		       const struct file_path *f, struct error *err)
 {
 	if (now - (int64_t)st->st_ctime < YOUNG) {
 		set_state(m, STATE_INCOMING);
@@ -205,7 +215,8 @@ static void load_control(struct loader *l, struct message *m)
 	make_path(&f, unit_of(m)->qf, "", m->entry.name);
 	r = read_control(m, &f, &st, &err);
 	if (r == 0)
-		r = m->control_text.n ? parse_control(m, &f, &err) : judge_empty(m, &st, l->now, &f, &err);
+		r = m->control_text.n ? parse_control(m, &f, &err)
+				      : judge_empty(m, &st, l->now, &f, &err);
 	if (m->gone)
 		return;
 	if (r < 0)
@@ -244,8 +255,8 @@ static void check_ended(struct message *m, parts_t part)
 
 	if (parsed(m)->ended)
 		return;
-	error_set(&err, ERROR_CORRUPT, "%s/%" SLICE_FMT " is incomplete: no final dot", unit_of(m)->qf.p,
-		  SLICE_ARG(m->entry.name));
+	error_set(&err, ERROR_CORRUPT, "%s/%" SLICE_FMT " is incomplete: no final dot",
+		  unit_of(m)->qf.p, SLICE_ARG(m->entry.name));
 	fail(m, part, &err);
 }
 
@@ -274,8 +285,8 @@ static void set_expires(struct message *m)
 	const struct sendmail_queue *q = sendmail_queue(m->queue);
 
 	if (m->arrival.known)
-		m->expires = number_of(
-		    number_minus(m->arrival.value, -q->cf.queue_return[sendmail_class(q, m)].seconds));
+		m->expires = number_of(number_minus(
+		    m->arrival.value, -q->cf.queue_return[sendmail_class(q, m)].seconds));
 }
 
 static void load_header(struct message *m)
@@ -303,8 +314,8 @@ const struct sendmail_unit *sendmail_data_unit(const struct message *m)
 	return layout_find(&sendmail_queue(m->queue)->layout, q->data_dir);
 }
 
-/* The data file is not where it should be. sendmail removes it just before the control file: look again whether the
- * message is still there. */
+/* The data file is not where it should be. sendmail removes it just before the control file: look
+ * again whether the message is still there. */
 static void data_missing(struct message *m)
 {
 	struct error err = ERROR_INIT;
@@ -364,7 +375,9 @@ static void load_data(struct loader *l, struct message *m)
 	if (u || m->gone)
 		return;
 	error_clear(&err);
-	error_set(&err, ERROR_CORRUPT, "%s/%" SLICE_FMT ": the data file's directory %" SLICE_FMT " is not of this queue",
+	error_set(&err, ERROR_CORRUPT,
+		  "%s/%" SLICE_FMT ": the data file's directory %" SLICE_FMT
+		  " is not of this queue",
 		  unit_of(m)->qf.p, SLICE_ARG(m->entry.name), SLICE_ARG(parsed(m)->data_dir));
 	fail(m, PART_DATA, &err);
 }
@@ -381,8 +394,8 @@ static void load_body(struct message *m)
 		return;
 	}
 	fd = sendmail_open_data(m, &whole, &err);
-	if (fd < 0 || sys_read_all(fd, m->size.known ? (size_t)m->size.value : 0, LIMIT_BODY_BYTES, m->arena, "data file",
-				   &m->body, &err) < 0)
+	if (fd < 0 || sys_read_all(fd, m->size.known ? (size_t)m->size.value : 0, LIMIT_BODY_BYTES,
+				   m->arena, "data file", &m->body, &err) < 0)
 		fail(m, PART_BODY, &err);
 	sys_close(fd);
 }

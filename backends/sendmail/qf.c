@@ -174,7 +174,8 @@ static void status(struct qf *q, struct slice value, size_t at)
 		q->status = value;
 }
 
-static int take_line(struct arena *a, struct qf *q, char code, struct slice value, size_t at, struct error *err)
+static int take_line(struct arena *a, struct qf *q, char code, struct slice value, size_t at,
+		     struct error *err)
 {
 	switch (code) {
 	case 'V':
@@ -229,7 +230,8 @@ static int take_line(struct arena *a, struct qf *q, char code, struct slice valu
 	case 'r':
 		recipient_line(q, at);
 		break;
-	case 'D': /* data file name (V0), its inode, error recipient, content length: nobody reads them any more */
+	case 'D': /* data file name (V0), its inode, error recipient, content length: nobody reads
+		     them any more */
 	case 'I':
 	case 'E':
 	case 'L':
@@ -254,7 +256,8 @@ int qf_parse(struct arena *a, struct slice text, struct qf *out, struct error *e
 	struct reader r = reader_at(text, 0, careful);
 	struct slice line;
 
-	*out = (struct qf){.text = text, .folds = careful, .recipients_at = text.n, .headers_at = text.n};
+	*out = (struct qf){
+	    .text = text, .folds = careful, .recipients_at = text.n, .headers_at = text.n};
 	for (const char *start = r.at; next_line(&r, &line); start = r.at) {
 		char code = (char)(line.n ? line.p[0] : '\0');
 		struct slice value = slice_skip(line, 1);
@@ -301,7 +304,8 @@ static bool split_recipient(struct slice value, int64_t qf_version, struct recip
 	return true;
 }
 
-static void add_recipient(const struct qf *q, struct qf_recipients *out, struct pending *p, struct slice value)
+static void add_recipient(const struct qf *q, struct qf_recipients *out, struct pending *p,
+			  struct slice value)
 {
 	struct recipient *r = &out->list[out->count];
 
@@ -314,8 +318,8 @@ static void add_recipient(const struct qf *q, struct qf_recipients *out, struct 
 	p->status = p->orcpt = p->final = SLICE_NONE;
 }
 
-static void recipient_part(const struct qf *q, struct qf_recipients *out, struct pending *p, char code,
-			   struct slice value)
+static void recipient_part(const struct qf *q, struct qf_recipients *out, struct pending *p,
+			   char code, struct slice value)
 {
 	switch (code) {
 	case 'V':
@@ -341,7 +345,8 @@ static void recipient_part(const struct qf *q, struct qf_recipients *out, struct
 	}
 }
 
-static int recipient_room(struct arena *a, const struct qf *q, struct qf_recipients *out, struct error *err)
+static int recipient_room(struct arena *a, const struct qf *q, struct qf_recipients *out,
+			  struct error *err)
 {
 	*out = (struct qf_recipients){0};
 	if (q->recipient_count > LIMIT_RECIPIENTS)
@@ -386,7 +391,8 @@ static bool split_header(struct slice value, struct header *out)
 	size_t close, colon;
 
 	out->cond = SLICE_NONE;
-	if (value.n && value.p[0] == '?' && (close = slice_chr(slice_skip(value, 1), '?')) != SIZE_MAX) {
+	if (value.n && value.p[0] == '?' &&
+	    (close = slice_chr(slice_skip(value, 1), '?')) != SIZE_MAX) {
 		out->cond = slice_of(value.p + 1, close);
 		value = slice_skip(value, close + 2);
 	}
@@ -394,7 +400,8 @@ static bool split_header(struct slice value, struct header *out)
 	if (colon == SIZE_MAX)
 		return false;
 	out->name = slice_take(value, colon);
-	while (out->name.n && (out->name.p[out->name.n - 1] == ' ' || out->name.p[out->name.n - 1] == '\t'))
+	while (out->name.n &&
+	       (out->name.p[out->name.n - 1] == ' ' || out->name.p[out->name.n - 1] == '\t'))
 		out->name.n--;
 	out->raw = slice_skip(value, colon + 1);
 	return true;

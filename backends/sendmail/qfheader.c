@@ -1,9 +1,9 @@
 /*
  * Header values as they stand in a control file, and what the header says of the message's class.
  *
- * Message bytes that would collide with sendmail's own codes (0x80-0x9F and 0xFF) stand with an 0xFF before them; a
- * bare 0x81 and a letter is a macro that is filled in at delivery, in practice the sender in Return-Path. Releases
- * before 8.14 wrote the bytes as they were.
+ * Message bytes that would collide with sendmail's own codes (0x80-0x9F and 0xFF) stand with an
+ * 0xFF before them; a bare 0x81 and a letter is a macro that is filled in at delivery, in practice
+ * the sender in Return-Path. Releases before 8.14 wrote the bytes as they were.
  */
 #include "queue.h"
 
@@ -32,10 +32,12 @@ static struct slice macro_value(const struct message *m, char name)
 	return SLICE_NONE;
 }
 
-/* The macro that begins at raw.p[i]. After an 8-bit byte 0x81 is part of a character of an old file. */
+/* The macro that begins at raw.p[i]. After an 8-bit byte 0x81 is part of a character of an old
+ * file. */
 static struct slice macro_at(const struct message *m, struct slice raw, size_t i)
 {
-	if ((unsigned char)raw.p[i] != MACRO || i + 1 == raw.n || (i && (unsigned char)raw.p[i - 1] >= 0x80))
+	if ((unsigned char)raw.p[i] != MACRO || i + 1 == raw.n ||
+	    (i && (unsigned char)raw.p[i - 1] >= 0x80))
 		return SLICE_NONE;
 	return macro_value(m, raw.p[i + 1]);
 }
@@ -61,7 +63,8 @@ struct slice sendmail_header_bytes(struct arena *a, const struct message *m, str
 	if (!out)
 		return SLICE_NONE;
 	for (size_t i = 0; i < raw.n; i++) {
-		if ((unsigned char)raw.p[i] == QUOTE && i + 1 < raw.n && is_code((unsigned char)raw.p[i + 1])) {
+		if ((unsigned char)raw.p[i] == QUOTE && i + 1 < raw.n &&
+		    is_code((unsigned char)raw.p[i + 1])) {
 			out[n++] = raw.p[++i];
 		} else if ((macro = macro_at(m, raw, i)).p) {
 			memcpy(out + n, macro.p, macro.n);

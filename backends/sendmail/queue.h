@@ -16,11 +16,11 @@ enum entry_seen {
 
 struct sendmail_queue {
 	struct queue base;
-	struct arena arena; /* everything that lives as long as the queue */
-	struct cf cf;       /* all defaults when there is none */
-	const char *cf_path;  /* NULL: read without configuration */
-	const char *cf_why;   /* how cf_path was chosen */
-	const char *binary;   /* sendmail's own, if given */
+	struct arena arena;  /* everything that lives as long as the queue */
+	struct cf cf;	     /* all defaults when there is none */
+	const char *cf_path; /* NULL: read without configuration */
+	const char *cf_why;  /* how cf_path was chosen */
+	const char *binary;  /* sendmail's own, if given */
 	bool msp;
 	struct layout layout;
 };
@@ -37,23 +37,26 @@ static inline const struct sendmail_unit *sendmail_unit(const struct unit *u)
 
 /* scan.c */
 struct scan *sendmail_scan_begin(const struct queue *q, struct error *err);
-int sendmail_scan_next(struct scan *s, struct arena *names, struct message_entry *out, struct error *err);
+int sendmail_scan_next(struct scan *s, struct arena *names, struct message_entry *out,
+		       struct error *err);
 void sendmail_scan_end(struct scan *s);
 
 /* find.c */
-int sendmail_find(const struct queue *q, struct slice id, struct arena *names, struct message_entry *out, int room,
-		  struct error *err);
+int sendmail_find(const struct queue *q, struct slice id, struct arena *names,
+		  struct message_entry *out, int room, struct error *err);
 
 /* load.c */
-void sendmail_begin(const struct queue *q, const struct message_entry *e, struct arena *arena, struct message *m);
+void sendmail_begin(const struct queue *q, const struct message_entry *e, struct arena *arena,
+		    struct message *m);
 void sendmail_load(struct loader *l, struct message *m, parts_t want);
-/* Where the data file of `m` is: directory and path of it. PART_CONTROL, when loaded, decides by its d line. NULL with err
- * when the d line names no directory of this queue. */
+/* Where the data file of `m` is: directory and path of it. PART_CONTROL, when loaded, decides by
+ * its d line. NULL with err when the d line names no directory of this queue. */
 const struct sendmail_unit *sendmail_data_unit(const struct message *m);
 
 /* files.c */
 void sendmail_lister_lines(const struct message *m, lister_line_fn *fn, void *ctx);
-void sendmail_files(const struct message *m, void (*fn)(void *ctx, const char *role, const char *path), void *ctx);
+void sendmail_files(const struct message *m,
+		    void (*fn)(void *ctx, const char *role, const char *path), void *ctx);
 int sendmail_open_data(const struct message *m, bool *whole, struct error *err);
 
 /* qfheader.c */

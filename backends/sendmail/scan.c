@@ -91,16 +91,18 @@ static int judge(const struct scan *s, const char *name, size_t n, struct error 
 	if (!layout_is_control(name) || (s->outside && n == 2))
 		return 0;
 	if (s->outside)
-		return error_set(err, ERROR_CORRUPT, "%s/%s lies beside qf/, where sendmail does not look",
+		return error_set(err, ERROR_CORRUPT,
+				 "%s/%s lies beside qf/, where sendmail does not look",
 				 current_path(s), name);
 	if (n > NAME_LONGEST)
-		return error_set(err, ERROR_CORRUPT, "%s/%s: name longer than %d bytes, sendmail passes over it",
+		return error_set(err, ERROR_CORRUPT,
+				 "%s/%s: name longer than %d bytes, sendmail passes over it",
 				 current_path(s), name, NAME_LONGEST);
 	return 1;
 }
 
-static int give(const struct scan *s, const struct dirent *e, size_t n, struct arena *names, struct message_entry *out,
-		struct error *err)
+static int give(const struct scan *s, const struct dirent *e, size_t n, struct arena *names,
+		struct message_entry *out, struct error *err)
 {
 	out->name = arena_copy(names, slice_of(e->d_name, n));
 	if (!out->name.p)
@@ -111,7 +113,8 @@ static int give(const struct scan *s, const struct dirent *e, size_t n, struct a
 	return 1;
 }
 
-int sendmail_scan_next(struct scan *s, struct arena *names, struct message_entry *out, struct error *err)
+int sendmail_scan_next(struct scan *s, struct arena *names, struct message_entry *out,
+		       struct error *err)
 {
 	struct dirent *e;
 	int r;

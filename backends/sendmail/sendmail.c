@@ -34,7 +34,8 @@ static bool same_directory(struct sendmail_queue *q, struct slice a, struct slic
 	       sa.st_ino == sb.st_ino;
 }
 
-/* Is `dir` what this configuration calls its queue: the same base, and the same wildcard if it has one? */
+/* Is `dir` what this configuration calls its queue: the same base, and the same wildcard if it has
+ * one? */
 static bool cf_is_for(struct sendmail_queue *q, const char *path, struct slice dir)
 {
 	struct slice base, pattern, its_base, its_pattern;
@@ -65,7 +66,8 @@ static void guess_cf(struct sendmail_queue *q, struct slice dir)
 	q->cf_why = "no configuration is known for this directory: built-in defaults";
 }
 
-static int choose_cf(struct sendmail_queue *q, const struct queue_spec *spec, const char *config, struct error *err)
+static int choose_cf(struct sendmail_queue *q, const struct queue_spec *spec, const char *config,
+		     struct error *err)
 {
 	const char *own = queue_spec_option(spec, "cf");
 
@@ -83,10 +85,12 @@ static int choose_cf(struct sendmail_queue *q, const struct queue_spec *spec, co
 	return read_cf(q, q->cf_path, err);
 }
 
-/* QueueDirectory as it is read here: `dir` in the place of the configured base, the configured wildcard kept. */
+/* QueueDirectory as it is read here: `dir` in the place of the configured base, the configured
+ * wildcard kept. */
 static struct slice queue_directory(struct sendmail_queue *q, const char *dir, struct error *err)
 {
-	struct slice configured = q->cf.option[CF_QUEUE_DIRECTORY].text, base, pattern, own, own_pattern;
+	struct slice configured = q->cf.option[CF_QUEUE_DIRECTORY].text, base, pattern, own,
+		     own_pattern;
 
 	if (!dir) {
 		if (!configured.p)
@@ -98,7 +102,8 @@ static struct slice queue_directory(struct sendmail_queue *q, const char *dir, s
 		layout_split(configured, &base, &pattern);
 	if (own_pattern.p || !configured.p || !pattern.p)
 		return slice_from(dir);
-	return arena_printf(&q->arena, "%" SLICE_FMT "/%" SLICE_FMT "*", SLICE_ARG(own), SLICE_ARG(pattern));
+	return arena_printf(&q->arena, "%" SLICE_FMT "/%" SLICE_FMT "*", SLICE_ARG(own),
+			    SLICE_ARG(pattern));
 }
 
 /* "sendmail:" and what -q takes. */
@@ -110,7 +115,8 @@ static int name_queue(struct sendmail_queue *q, const char *dir, struct error *e
 	gethostname(host, sizeof host - 1);
 	q->base.host = arena_str(&q->arena, slice_from(host));
 	q->base.dir = q->layout.base.p;
-	name = arena_printf(&q->arena, "sendmail:%s", dir && q->layout.pattern.p ? dir : q->base.dir);
+	name =
+	    arena_printf(&q->arena, "sendmail:%s", dir && q->layout.pattern.p ? dir : q->base.dir);
 	q->base.name = name.p;
 	return q->base.host && name.p ? 0 : error_set(err, ERROR_NOMEM, "out of memory");
 }
@@ -125,9 +131,11 @@ static int open_queue(struct sendmail_queue *q, const struct queue_spec *spec, c
 	dir = queue_directory(q, spec->dir, err);
 	if (!dir.p)
 		return error_set(err, ERROR_NOMEM, "out of memory");
-	if (layout_open(&q->layout, &q->arena, &q->base, dir, q->cf_path ? &q->cf : NULL, trouble, ctx, err) < 0)
+	if (layout_open(&q->layout, &q->arena, &q->base, dir, q->cf_path ? &q->cf : NULL, trouble,
+			ctx, err) < 0)
 		return -1;
-	return name_queue(q, spec->dir && slice_ends(slice_from(spec->dir), SLICE("*")) ? spec->dir : NULL, err);
+	return name_queue(
+	    q, spec->dir && slice_ends(slice_from(spec->dir), SLICE("*")) ? spec->dir : NULL, err);
 }
 
 static void sendmail_close(struct queue *queue)
@@ -177,7 +185,8 @@ static void sendmail_lister_facts(const struct queue *q, struct lister_facts *ou
 	out->max_queue_age = cf_seconds(cf->option[CF_MAX_QUEUE_AGE].text, 'm');
 }
 
-/* Does this configuration name a queue directory that exists? Its base's device and inode go to *st. 1, 0, -1 */
+/* Does this configuration name a queue directory that exists? Its base's device and inode go to
+ * *st. 1, 0, -1 */
 static int cf_names_queue(const char *path, struct stat *st, struct error *err)
 {
 	struct sendmail_queue q = {0};
@@ -200,13 +209,15 @@ static int cf_names_queue(const char *path, struct stat *st, struct error *err)
 	return r < 0 ? error_set(err, e.code, "%s", e.text) : r;
 }
 
-static int sendmail_discover(const char *config, void (*found)(void *ctx, const struct queue_spec *spec), void *ctx,
+static int sendmail_discover(const char *config,
+			     void (*found)(void *ctx, const struct queue_spec *spec), void *ctx,
 			     struct error *err)
 {
 	static const struct queue_option msp[] = {{"msp", NULL}};
 	const struct queue_spec given = {.kind = "sendmail", .why = config};
 	const struct queue_spec mta = {.kind = "sendmail", .why = CF_MTA};
-	const struct queue_spec submit = {.kind = "sendmail", .options = msp, .option_count = 1, .why = CF_MSP};
+	const struct queue_spec submit = {
+	    .kind = "sendmail", .options = msp, .option_count = 1, .why = CF_MSP};
 	struct stat st = {0}, st_msp = {0};
 	int r, r_msp;
 
@@ -306,8 +317,8 @@ const struct backend backend_sendmail = {
 	},
     .needs = needs,
     .lacks = lacks,
-    .states = 1u << STATE_QUEUED | 1u << STATE_HELD | 1u << STATE_LOST | 1u << STATE_NODATA | 1u << STATE_INCOMPLETE |
-	      1u << STATE_INCOMING,
+    .states = 1u << STATE_QUEUED | 1u << STATE_HELD | 1u << STATE_LOST | 1u << STATE_NODATA |
+	      1u << STATE_INCOMPLETE | 1u << STATE_INCOMING,
     .options = options,
     .native_format = "mailq",
     .discover = sendmail_discover,
