@@ -108,15 +108,18 @@ enum field_got field_get_age(const struct field_context *c, struct field_cursor 
 
 enum which { WHICH_PENDING, WHICH_ALL, WHICH_DONE };
 
-/* The bound recipient, or the next of the message's, that is `which`. */
+/* The next recipient that is `which`. A bound one is taken as it is: whoever bound it chose it;
+ * only what is done stays apart. */
 static const struct recipient *next_recipient(const struct field_context *c,
 					      struct field_cursor *at, enum which which)
 {
-	const struct recipient *list = c->recipient ? c->recipient : c->message->recipients;
-	size_t count = c->recipient ? 1 : c->message->recipient_count;
+	const struct message *m = c->message;
 
-	while (at->i < count) {
-		const struct recipient *r = &list[at->i++];
+	if (c->recipient)
+		return at->i++ == 0 && (which != WHICH_DONE || c->recipient->done) ? c->recipient
+										   : NULL;
+	while (at->i < m->recipient_count) {
+		const struct recipient *r = &m->recipients[at->i++];
 
 		if (which == WHICH_ALL || r->done == (which == WHICH_DONE))
 			return r;
