@@ -28,7 +28,8 @@ static inline void fake_init(struct fake *f, const char *mta)
 	for (int i = 0; i < FIELD_COUNT; i++)
 		f->needs[i] = PART_CONTROL;
 	f->backend.needs = f->needs;
-	f->queue = (struct queue){.backend = &f->backend, .name = "test:/q", .dir = "/q", .host = "mx.example"};
+	f->queue = (struct queue){
+	    .backend = &f->backend, .name = "test:/q", .dir = "/q", .host = "mx.example"};
 	f->unit = (struct unit){.queue = &f->queue, .path = "/q"};
 	arena_init(&f->arena, 0);
 	buf_init(&f->out);
@@ -71,12 +72,13 @@ static inline void fake_status(struct fake *f, const char *status)
 
 static inline void fake_header(struct fake *f, const char *name, const char *raw)
 {
-	f->headers[f->m.headers.count++] = (struct header){slice_from(name), slice_from(raw), SLICE_NONE};
+	f->headers[f->m.headers.count++] =
+	    (struct header){slice_from(name), slice_from(raw), SLICE_NONE};
 }
 
 /* A part that could not be read. */
-static inline void fake_failure(struct fake *f, enum part_index part, enum error_code code, int errnum,
-				const char *text)
+static inline void fake_failure(struct fake *f, enum part_index part, enum error_code code,
+				int errnum, const char *text)
 {
 	error_set(&f->error, code, "%s", text);
 	f->error.errnum = errnum;

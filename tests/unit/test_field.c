@@ -150,7 +150,8 @@ static void test_print(void **state)
 	(void)state;
 	arena_init(&a, 0);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		assert_true(slice_eq(field_print(&a, field_row(rows[i].id), &rows[i].v), slice_from(rows[i].text)));
+		assert_true(slice_eq(field_print(&a, field_row(rows[i].id), &rows[i].v),
+				     slice_from(rows[i].text)));
 	arena_free(&a);
 }
 
@@ -226,12 +227,9 @@ static void test_references(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_rows_are_whole),
-	    cmocka_unit_test(test_names_are_found),
-	    cmocka_unit_test(test_qtool_names),
-	    cmocka_unit_test(test_suggest),
-	    cmocka_unit_test(test_print),
-	    cmocka_unit_test(test_enum_names_end),
+	    cmocka_unit_test(test_rows_are_whole), cmocka_unit_test(test_names_are_found),
+	    cmocka_unit_test(test_qtool_names),	   cmocka_unit_test(test_suggest),
+	    cmocka_unit_test(test_print),	   cmocka_unit_test(test_enum_names_end),
 	    cmocka_unit_test(test_references),
 	};
 

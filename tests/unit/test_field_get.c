@@ -71,14 +71,16 @@ static void test_scalars(void **state)
 static void test_missing_scalars(void **state)
 {
 	static const enum field_id lacking[] = {
-	    FIELD_MTA,	      FIELD_STATE,     FIELD_LOCKED,	   FIELD_ARRIVAL,      FIELD_AGE,
-	    FIELD_ACCEPTED,   FIELD_EXPIRES,   FIELD_SIZE,	   FIELD_SENDER,       FIELD_SENDER_DOMAIN,
-	    FIELD_ATTEMPTS,   FIELD_PRIORITY,  FIELD_LAST_ATTEMPT, FIELD_NEXT_ATTEMPT, FIELD_FLAGS,
-	    FIELD_BODY_TYPE,  FIELD_AUTH,      FIELD_ENVID,	   FIELD_REASON,       FIELD_VERSION,
-	    FIELD_DELIVER_BY, FIELD_MACRO,     FIELD_CONTROL_SIZE, FIELD_CONTROL_TIME, FIELD_RECIPIENT,
-	    FIELD_STATUS,     FIELD_REPLY,     FIELD_DSN,	   FIELD_CHANNEL,      FIELD_ROUTE,
-	    FIELD_SUBJECT,    FIELD_BODY,      FIELD_ORIGINAL,	   FIELD_HEADER,       FIELD_REPLY_IN_BODY,
-	    FIELD_RELAY_IP,   FIELD_SUBMITTER, FIELD_UID,
+	    FIELD_MTA,		FIELD_STATE,	     FIELD_LOCKED,	  FIELD_ARRIVAL,
+	    FIELD_AGE,		FIELD_ACCEPTED,	     FIELD_EXPIRES,	  FIELD_SIZE,
+	    FIELD_SENDER,	FIELD_SENDER_DOMAIN, FIELD_ATTEMPTS,	  FIELD_PRIORITY,
+	    FIELD_LAST_ATTEMPT, FIELD_NEXT_ATTEMPT,  FIELD_FLAGS,	  FIELD_BODY_TYPE,
+	    FIELD_AUTH,		FIELD_ENVID,	     FIELD_REASON,	  FIELD_VERSION,
+	    FIELD_DELIVER_BY,	FIELD_MACRO,	     FIELD_CONTROL_SIZE,  FIELD_CONTROL_TIME,
+	    FIELD_RECIPIENT,	FIELD_STATUS,	     FIELD_REPLY,	  FIELD_DSN,
+	    FIELD_CHANNEL,	FIELD_ROUTE,	     FIELD_SUBJECT,	  FIELD_BODY,
+	    FIELD_ORIGINAL,	FIELD_HEADER,	     FIELD_REPLY_IN_BODY, FIELD_RELAY_IP,
+	    FIELD_SUBMITTER,	FIELD_UID,
 	};
 	struct fake f;
 
@@ -169,7 +171,8 @@ static void test_recipients(void **state)
 	assert_values(&f, FIELD_ROUTE, ""); /* only the done one has it */
 	assert_values(&f, FIELD_ORIGINAL_RECIPIENT, "rfc822;P@one.example|");
 	assert_values(&f, FIELD_CONTROLLING_USER, "user:1:2:alias|");
-	assert_values(&f, FIELD_STATUS, "Deferred: Connection refused|Remote host said: 451 4.7.1 Greylisted|");
+	assert_values(&f, FIELD_STATUS,
+		      "Deferred: Connection refused|Remote host said: 451 4.7.1 Greylisted|");
 	assert_values(&f, FIELD_REPLY, "451|");
 	assert_values(&f, FIELD_DSN, "4.7.1|");
 	assert_values(&f, FIELD_ATTEMPTS, "9|");
@@ -192,7 +195,8 @@ static void test_bound_recipient(void **state)
 	assert_values(&f, FIELD_REPLY, "451|");
 	assert_values(&f, FIELD_DSN, "4.7.1|");
 	assert_values(&f, FIELD_ATTEMPTS, "3|");
-	assert_values(&f, FIELD_LAST_ATTEMPT, "1970-01-01T00:00:00Z|"); /* the message's: it has none of its own */
+	assert_values(&f, FIELD_LAST_ATTEMPT,
+		      "1970-01-01T00:00:00Z|"); /* the message's: it has none of its own */
 	f.c.recipient = &f.recipients[2];
 	assert_values(&f, FIELD_RECIPIENT, "nohost|");
 	assert_values(&f, FIELD_RECIPIENT_DOMAIN, "");
@@ -208,8 +212,9 @@ static void test_bound_recipient(void **state)
 
 static void test_macros(void **state)
 {
-	struct macro macros[] = {
-	    {SLICE("r"), SLICE("ESMTP")}, {SLICE("auth_type"), SLICE("PLAIN")}, {SLICE("r"), SLICE("SMTP")}};
+	struct macro macros[] = {{SLICE("r"), SLICE("ESMTP")},
+				 {SLICE("auth_type"), SLICE("PLAIN")},
+				 {SLICE("r"), SLICE("SMTP")}};
 	struct fake f;
 
 	(void)state;
@@ -261,7 +266,8 @@ static void test_headers(void **state)
 	fake_header(&f, "X-Loop", "Xyes");
 	assert_values(&f, FIELD_SUBJECT, "caf\xc3\xa9 at noon|second|");
 	assert_string_equal(values(&f, FIELD_HEADER, "SUBJECT"), "caf\xc3\xa9 at noon|second|");
-	assert_string_equal(values(&f, FIELD_HEADER_RAW, "Subject"), "=?utf-8?Q?caf=C3=A9?= at noon|second|");
+	assert_string_equal(values(&f, FIELD_HEADER_RAW, "Subject"),
+			    "=?utf-8?Q?caf=C3=A9?= at noon|second|");
 	assert_values(&f, FIELD_TO, "|");
 	assert_values(&f, FIELD_CC, "");
 	f.m.header_bytes = no_x;
@@ -280,8 +286,9 @@ static void test_body(void **state)
 	    {"\n", "|", ""},
 	    {"a\r\n\r\nb", "a||b|", ""},
 	    {"a\n", "a|", ""},
-	    {">>> RCPT\n<<< 550 5.1.1 unknown\n<<< 452-4.2.2 full\r\n<<<", ">>> RCPT|<<< 550 5.1.1 unknown|<<< "
-								       "452-4.2.2 full|<<<|",
+	    {">>> RCPT\n<<< 550 5.1.1 unknown\n<<< 452-4.2.2 full\r\n<<<",
+	     ">>> RCPT|<<< 550 5.1.1 unknown|<<< "
+	     "452-4.2.2 full|<<<|",
 	     "550 5.1.1 unknown|452-4.2.2 full|"},
 	    {" <<< 550 x\n<<< abc\n<<< 55\n<<< 250", " <<< 550 x|<<< abc|<<< 55|<<< 250|", "250|"},
 	};
@@ -303,22 +310,29 @@ static void test_body(void **state)
 
 static void test_original(void **state)
 {
-	static const char multipart[] = " multipart/report; report-type=delivery-status;\n\tboundary=\"b;1\"";
+	static const char multipart[] =
+	    " multipart/report; report-type=delivery-status;\n\tboundary=\"b;1\"";
 	static const struct {
 		const char *type, *body, *found;
 	} rows[] = {
 	    {multipart,
-	     REPORT "--b;1\nContent-Type: message/rfc822\n\nReturn-Path: <a@b>\nX-Spam: YES,\n\t9\nx-spam: =?utf-8?Q?=C3=A9?=\n\n"
+	     REPORT "--b;1\nContent-Type: message/rfc822\n\nReturn-Path: <a@b>\nX-Spam: "
+		    "YES,\n\t9\nx-spam: =?utf-8?Q?=C3=A9?=\n\n"
 		    "X-Spam: in its body\n--b;1--\n",
 	     "YES,\t9|\xc3\xa9|"},
-	    {multipart, REPORT "--b;1\r\nContent-Type: Text/RFC822-Headers; charset=x\r\n\r\nX-Spam: YES\r\n--b;1--\r\nX-Spam: no\r\n",
+	    {multipart,
+	     REPORT "--b;1\r\nContent-Type: Text/RFC822-Headers; charset=x\r\n\r\nX-Spam: "
+		    "YES\r\n--b;1--\r\nX-Spam: no\r\n",
 	     "YES|"},
 	    {multipart, REPORT "--b;1--\n", ""},
 	    {"multipart/mixed; boundary=out",
-	     "--out\nContent-Type: multipart/report; boundary=in\n\n--in\n\nx\n--in\nContent-Type: message/rfc822\n\nX-Spam: deep\n",
+	     "--out\nContent-Type: multipart/report; boundary=in\n\n--in\n\nx\n--in\nContent-Type: "
+	     "message/rfc822\n\nX-Spam: deep\n",
 	     "deep|"},
-	    {NULL, "Hi. This is the qmail-send program.\n\n<x@y>:\nSorry.\n\n--- Below this line is a copy of the message.\n\n"
-		   "Return-Path: <a@b>\nX-Spam: YES\n\nbody\nX-Spam: no\n",
+	    {NULL,
+	     "Hi. This is the qmail-send program.\n\n<x@y>:\nSorry.\n\n--- Below this line is a "
+	     "copy of the message.\n\n"
+	     "Return-Path: <a@b>\nX-Spam: YES\n\nbody\nX-Spam: no\n",
 	     "YES|"},
 	    {"text/plain", "X-Spam: no original here\n", ""},
 	    {"multipart/report", "--\nContent-Type: message/rfc822\n\nX-Spam: no boundary\n", ""},
@@ -364,18 +378,12 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_scalars),
-	    cmocka_unit_test(test_missing_scalars),
-	    cmocka_unit_test(test_null_senders),
-	    cmocka_unit_test(test_age_of_hostile_times),
-	    cmocka_unit_test(test_recipients),
-	    cmocka_unit_test(test_bound_recipient),
-	    cmocka_unit_test(test_macros),
-	    cmocka_unit_test(test_control_file),
-	    cmocka_unit_test(test_headers),
-	    cmocka_unit_test(test_body),
-	    cmocka_unit_test(test_original),
-	    cmocka_unit_test(test_out_of_memory),
+	    cmocka_unit_test(test_scalars),	 cmocka_unit_test(test_missing_scalars),
+	    cmocka_unit_test(test_null_senders), cmocka_unit_test(test_age_of_hostile_times),
+	    cmocka_unit_test(test_recipients),	 cmocka_unit_test(test_bound_recipient),
+	    cmocka_unit_test(test_macros),	 cmocka_unit_test(test_control_file),
+	    cmocka_unit_test(test_headers),	 cmocka_unit_test(test_body),
+	    cmocka_unit_test(test_original),	 cmocka_unit_test(test_out_of_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
