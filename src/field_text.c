@@ -2,7 +2,7 @@
 #include "field_get.h"
 #include "field_original.h"
 
-#include <mtaq/limits.h>
+#include <mtaq/submission.h>
 
 static enum field_got give(struct value *out, struct slice s)
 {
@@ -146,23 +146,46 @@ enum field_got field_get_reply_in_body(const struct field_context *c, struct fie
 	return GOT_END;
 }
 
+/* Value of sendmail's macro `_`: who the client said and seemed to be; none elsewhere. */
+static struct slice underscore(const struct message *m)
+{
+	for (size_t i = m->macro_count; i-- > 0;)
+		if (slice_eq(m->macros[i].name, SLICE("_")))
+			return m->macros[i].value;
+	return SLICE_NONE;
+}
+
+static enum field_got give_if_told(struct value *out, struct slice s)
+{
+	return s.p ? give(out, s) : GOT_END;
+}
+
 enum field_got field_get_relay_ip(const struct field_context *c, struct field_cursor *at,
 				  struct value *out)
 {
-	(void)c, (void)at, (void)out;
-	return GOT_END;
-}
+	const struct message *m = c->message;
 
-enum field_got field_get_uid(const struct field_context *c, struct field_cursor *at,
-			     struct value *out)
-{
-	(void)c, (void)at, (void)out;
-	return GOT_END;
+	(void)at;
+	return give_if_told(out, submission_relay_ip(&m->headers, underscore(m)));
 }
 
 enum field_got field_get_submitter(const struct field_context *c, struct field_cursor *at,
 				   struct value *out)
 {
-	(void)c, (void)at, (void)out;
-	return GOT_END;
+	const struct message *m = c->message;
+
+	(void)at;
+	return give_if_told(out, submission_submitter(&m->headers, underscore(m)));
+}
+
+enum field_got field_get_uid(const struct field_context *c, struct field_cursor *at,
+			     struct value *out)
+{
+	int64_t uid;
+
+	(void)at;
+	if (!submission_uid(&c->message->headers, &uid))
+		return GOT_END;
+	*out = (struct value){.type = TYPE_NUMBER, .i = uid};
+	return GOT_VALUE;
 }

@@ -292,24 +292,6 @@ static void put_unreadable(const struct output *o, const struct message *m, stru
 	buf_adds(out, ")\n");
 }
 
-/* sendmail looks for the data file by a path below its queue; a missing one is told in the middle
- * of the line. */
-static void put_missing_data(const struct output *o, const struct message *m, struct buf *out)
-{
-	struct slice path = slice_from(m->entry.unit->path), dir = slice_from(m->queue->dir);
-
-	path = slice_starts(path, dir) ? slice_skip(path, dir.n) : SLICE("");
-	if (path.n && path.p[0] == '/')
-		path = slice_skip(path, 1);
-	buf_adds(out, "readqf: cannot open ");
-	if (path.n == 0 || slice_eq(path, SLICE("df")))
-		buf_adds(out, path.n ? "./" : ".");
-	output_raw(o, out, path);
-	buf_adds(out, "/df");
-	output_raw(o, out, m->id);
-	buf_adds(out, ": No such file or directory\n");
-}
-
 static int message(const struct output *o, const struct field_context *c, struct buf *out)
 {
 	const struct message *m = c->message;
@@ -322,8 +304,6 @@ static int message(const struct output *o, const struct field_context *c, struct
 		put_unreadable(o, m, out);
 		return 0;
 	}
-	if (b->lister_lines && m->state == STATE_NODATA)
-		put_missing_data(o, m, out);
 	buf_addc(out, mark(c));
 	if (b->lister_lines)
 		b->lister_lines(m, take_line, &l);

@@ -356,6 +356,26 @@ static void test_original(void **state)
 	}
 }
 
+static void test_submission(void **state)
+{
+	struct macro macros[] = {{SLICE("_"), SLICE("mx.example.org [192.0.2.7]")}};
+	struct fake f;
+
+	(void)state;
+	fake_init(&f, "qmail");
+	fake_header(&f, "Received", " (qmail 123 invoked by uid 1000); 20 Nov 2026 09:00:00 -0000");
+	assert_values(&f, FIELD_UID, "1000|");
+	assert_values(&f, FIELD_SUBMITTER, "uid 1000|");
+	assert_values(&f, FIELD_RELAY_IP, "");
+	fake_free(&f);
+	fake_init(&f, "sendmail");
+	f.m.macros = macros;
+	f.m.macro_count = 1;
+	assert_values(&f, FIELD_RELAY_IP, "192.0.2.7|");
+	assert_values(&f, FIELD_UID, "");
+	fake_free(&f);
+}
+
 static void test_out_of_memory(void **state)
 {
 	struct fake f;
@@ -378,12 +398,13 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_scalars),	 cmocka_unit_test(test_missing_scalars),
-	    cmocka_unit_test(test_null_senders), cmocka_unit_test(test_age_of_hostile_times),
-	    cmocka_unit_test(test_recipients),	 cmocka_unit_test(test_bound_recipient),
-	    cmocka_unit_test(test_macros),	 cmocka_unit_test(test_control_file),
-	    cmocka_unit_test(test_headers),	 cmocka_unit_test(test_body),
-	    cmocka_unit_test(test_original),	 cmocka_unit_test(test_out_of_memory),
+	    cmocka_unit_test(test_scalars),	  cmocka_unit_test(test_missing_scalars),
+	    cmocka_unit_test(test_null_senders),  cmocka_unit_test(test_age_of_hostile_times),
+	    cmocka_unit_test(test_recipients),	  cmocka_unit_test(test_bound_recipient),
+	    cmocka_unit_test(test_macros),	  cmocka_unit_test(test_control_file),
+	    cmocka_unit_test(test_headers),	  cmocka_unit_test(test_body),
+	    cmocka_unit_test(test_original),	  cmocka_unit_test(test_submission),
+	    cmocka_unit_test(test_out_of_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,7 +60,7 @@ static void test_recorded_entries(void **state)
 	    {"XAA12345",
 	     "V2\nT911358135\nK911358200\nN1\nP120115\nB8BITMIME\nMhost map: lookup "
 	     "(mx.example.net): deferred\nFw8d\n"
-	     "Sjoe@example.com\nCjoe:1001:100:/home/joe/"
+	     "Sjoe@example.com\nCjoe:1001:100:/users/joe/"
 	     ".forward\nRPNSFD:<joe@mx.example.net>\nC\nRPFD:sue@example.net\n.\n",
 	     8, 120115,
 	     "     XAA12345        8 Wed Nov 18 03:02 joe@example.com\n"
@@ -69,7 +69,7 @@ static void test_recorded_entries(void **state)
 	     "\t\t\t\t\t sue@example.net\n",
 	     "     XAA12345        8     120115+Nov 18 03:02 joe@example.com\n"
 	     "      8BITMIME   (host map: lookup (mx.example.net): deferred)\n"
-	     "\t\t\t\t\t\t(---joe:1001:100:/home/joe/.forward---)\n"
+	     "\t\t\t\t\t\t(---joe:1001:100:/users/joe/.forward---)\n"
 	     "\t\t\t\t\t\t<joe@mx.example.net>\n"
 	     "\t\t\t\t\t\t(------)\n"
 	     "\t\t\t\t\t\tsue@example.net\n"},
@@ -282,36 +282,18 @@ static void test_unreadable(void **state)
 	}
 }
 
-/* The recorded oddity: sendmail's own error about the data file stands in the middle of the line.
- */
+/* The error that sendmail prints into the middle of this line is not imitated. */
 static void test_missing_data_file(void **state)
 {
-	static const struct {
-		const char *unit, *path;
-	} rows[] = {
-	    {"/q", "./df"},
-	    {"/q/df", "./df/df"},
-	    {"/q/q1", "q1/df"},
-	    {"/q/q1/df", "q1/df/df"},
-	};
+	struct fake f;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		char expected[200];
-		struct fake f;
-
-		start(&f, "60F900qH031756", "V8\nT1768467600\nS<a@example.com>\n");
-		f.unit.path = rows[i].unit;
-		f.m.state = STATE_NODATA;
-		f.m.size.known = false;
-		snprintf(expected, sizeof expected,
-			 "60F900qH031756readqf: cannot open %s60F900qH031756: No such file or "
-			 "directory\n"
-			 "       -1 Thu Jan 15 09:00 <a@example.com>\n",
-			 rows[i].path);
-		assert_string_equal(print(&f, false, false), expected);
-		fake_free(&f);
-	}
+	start(&f, "60F900qH031756", "V8\nT1768467600\nS<a@example.com>\n");
+	f.m.state = STATE_NODATA;
+	f.m.size.known = false;
+	assert_string_equal(print(&f, false, false),
+			    "60F900qH031756       -1 Thu Jan 15 09:00 <a@example.com>\n");
+	fake_free(&f);
 }
 
 /* qmail has no such lines: they are made up from the message. */
