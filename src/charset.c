@@ -231,6 +231,7 @@ int charset_find(struct slice name)
 	return -1;
 }
 
+/* The first row: no work for iconv. */
 static bool is_utf8(int charset)
 {
 	return charset == 0;

@@ -130,7 +130,7 @@ static size_t char_width(struct slice s, size_t *used)
 	uint32_t c = utf8_decode(s, used);
 	int w;
 
-	if (c < 0x80 || c == UINT32_MAX)
+	if (c == UINT32_MAX)
 		return 1;
 	w = wcwidth((wchar_t)c);
 	return w < 0 ? 1 : (size_t)w;
@@ -150,8 +150,10 @@ struct slice text_take_width(struct slice s, size_t columns, size_t *width)
 
 	*width = 0;
 	while (i < s.n) {
-		size_t used, w = char_width(slice_skip(s, i), &used);
+		size_t used = 1, w = 1;
 
+		if ((unsigned char)s.p[i] >= 0x80)
+			w = char_width(slice_skip(s, i), &used);
 		if (w > columns - *width)
 			break;
 		*width += w;
