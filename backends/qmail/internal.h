@@ -72,7 +72,8 @@ struct queue_qmail {
 	struct queue base;
 	int fd;
 	unsigned split;
-	bool big_todo; /* todo and intd are split like mess */
+	const char *split_why; /* how it was found when that was not plain; else NULL */
+	bool big_todo;	       /* todo and intd are split like mess */
 	unsigned
 	    denied;   /* bits 1 << DIR_x: not searchable for us, told when the queue was opened */
 	uint8_t *bad; /* per split directory the bits 1 << DIR_x of those that are missing or no

@@ -212,7 +212,7 @@ static void describe(const struct queue *base, describe_fn *fn, void *ctx)
 	char text[64];
 
 	snprintf(text, sizeof text, "%u", q->split);
-	fn(ctx, "split", text, NULL);
+	fn(ctx, "split", text, q->split_why);
 	fn(ctx, "big-todo", q->big_todo ? "yes" : "no",
 	   q->big_todo ? "todo/0 is a directory" : NULL);
 	describe_control(q, fn, ctx);

@@ -228,11 +228,30 @@ static bool all_agree(const struct look *l)
 	return true;
 }
 
+/* The directories do not agree, or not with the files: say how the count was found. It is trouble
+ * only when it is a guess; directories that are missing or too many are told each by itself. */
+static void note_doubt(struct look *l, size_t fit)
+{
+	struct queue_qmail *q = l->q;
+	struct error e = ERROR_INIT;
+
+	error_set(&e, ERROR_CORRUPT,
+		  "mess has %u directories, info %u, local %u, remote %u: %zu of %zu files lie "
+		  "where a split of %u "
+		  "puts them",
+		  l->counts[DIR_MESS], l->counts[DIR_INFO], l->counts[DIR_LOCAL],
+		  l->counts[DIR_REMOTE], fit, l->sample_count, q->split);
+	q->split_why = arena_str(&q->arena, slice_from(e.text));
+	if (fit * 10 >= l->sample_count * 9)
+		return;
+	error_prefix(&e, "%s", q->base.dir);
+	tell(l, &e, SCOPE_QUEUE);
+}
+
 /* Sets q->split; 0 when there are no split directories. */
 static void decide(struct look *l)
 {
 	unsigned agreed = all_agree(l) ? majority(l->counts) : 0;
-	struct error e = ERROR_INIT;
 	size_t fit;
 
 	sample_all(l, DIR_MESS, CONFIRM_PER_DIR, CONFIRM_SAMPLES);
@@ -244,15 +263,8 @@ static void decide(struct look *l)
 	sample_all(l, DIR_MESS, DECIDE_PER_DIR, DECIDE_SAMPLES / 2);
 	sample_all(l, DIR_INFO, DECIDE_PER_DIR, DECIDE_SAMPLES);
 	l->q->split = split_choose(l->counts, l->samples, l->sample_count, &fit);
-	if (l->q->split == 0 || l->q->split == agreed)
-		return;
-	error_set(&e, ERROR_CORRUPT,
-		  "%s: the directories do not agree about the split (mess %u, info %u, local %u, "
-		  "remote %u): "
-		  "taken as %u, where %zu of %zu files lie right",
-		  l->q->base.dir, l->counts[DIR_MESS], l->counts[DIR_INFO], l->counts[DIR_LOCAL],
-		  l->counts[DIR_REMOTE], l->q->split, fit, l->sample_count);
-	tell(l, &e, SCOPE_QUEUE);
+	if (l->q->split)
+		note_doubt(l, fit);
 }
 
 static bool is_empty_dir(const struct look *l, const char *path)
