@@ -19,6 +19,7 @@ enum {
 	DECIDE_SAMPLES = 4096, /* and when they do not, or the files contradict them */
 	DECIDE_PER_DIR = 64,
 	DECIDE_WORK = 20000000, /* most divisions spent on trying every count */
+	ENOUGH_SAMPLES = 8,	/* fewer prove nothing against directories made on purpose */
 	DEFAULT_SPLIT = 23
 };
 
@@ -104,8 +105,7 @@ unsigned split_choose(const unsigned counts[DIR_SPLIT_COUNT], const struct split
 	for (int i = 0; i < DIR_SPLIT_COUNT; i++)
 		most = counts[i] > most ? counts[i] : most;
 	other = best_of_all(most, samples, n, &other_fit);
-	/* A few misplaced files prove nothing against directories that were made on purpose. */
-	if (n < 8 || other_fit * 10 < n * 9)
+	if (n < ENOUGH_SAMPLES || other_fit * 10 < n * 9)
 		return best;
 	*fit = other_fit;
 	return other;
@@ -242,7 +242,7 @@ static void note_doubt(struct look *l, size_t fit)
 		  l->counts[DIR_MESS], l->counts[DIR_INFO], l->counts[DIR_LOCAL],
 		  l->counts[DIR_REMOTE], fit, l->sample_count, q->split);
 	q->split_why = arena_str(&q->arena, slice_from(e.text));
-	if (fit * 10 >= l->sample_count * 9)
+	if (l->sample_count < ENOUGH_SAMPLES || fit * 10 >= l->sample_count * 9)
 		return;
 	error_prefix(&e, "%s", q->base.dir);
 	tell(l, &e, SCOPE_QUEUE);

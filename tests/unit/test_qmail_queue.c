@@ -242,7 +242,7 @@ static void test_describe(void **state)
 	box_open(&b, "basic.tar");
 	assert_fact(&b, "split=23 ()\n");
 	assert_fact(&b, "big-todo=no ()\n");
-	assert_fact(&b, "lifetime=1w (qmail's default)\n");
+	assert_fact(&b, "lifetime=7d (qmail's default)\n");
 	assert_fact(&b, "smtproutes=8 ()\n");
 	assert_fact(&b, "double bounces to=dev-null@grey.example.net ()\n");
 	assert_fact(&b, "concurrency=local 10, remote 20 ()\n");

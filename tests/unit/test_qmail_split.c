@@ -130,6 +130,7 @@ static void box_make(struct box *b, unsigned mess, unsigned info, unsigned local
 	*b = (struct box){.path = "/tmp/mtaq-split.XXXXXX"};
 	assert_non_null(mkdtemp(b->path));
 	b->q.base.dir = b->path;
+	arena_init(&b->q.arena, 0);
 	b->q.fd = open(b->path, O_RDONLY | O_DIRECTORY);
 	make_dirs(b->q.fd, "mess", mess);
 	make_dirs(b->q.fd, "info", info);
@@ -170,7 +171,7 @@ static void test_plain(void **state)
 
 	(void)state;
 	box_make(&b, 23, 23, 23, 23);
-	make_file(b.q.fd, "mess/17/206850");
+	make_file(b.q.fd, "mess/11/206850");
 	make_file(b.q.fd, "mess/README");
 	assert_int_equal(mkdirat(b.q.fd, "mess/lost+found", 0700), 0);
 	assert_int_equal(box_find(&b), 0);
@@ -201,6 +202,7 @@ static void test_extra_and_missing(void **state)
 	(void)state;
 	box_make(&b, 23, 24, 23, 23);
 	make_file(b.q.fd, "info/23/999988");
+	make_file(b.q.fd, "mess/11/206850");
 	assert_int_equal(unlinkat(b.q.fd, "remote/4", AT_REMOVEDIR), 0);
 	assert_int_equal(unlinkat(b.q.fd, "info/7", AT_REMOVEDIR), 0);
 	assert_int_equal(symlinkat("8", b.q.fd, "info/7"), 0);
