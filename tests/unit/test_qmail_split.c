@@ -209,7 +209,7 @@ static void test_extra_and_missing(void **state)
 	assert_int_equal(box_find(&b), 0);
 	assert_int_equal(b.q.split, 23);
 	assert_string_equal(
-	    b.q.split_why, "mess has 23 directories, info 24, local 23, remote 4: 1 of 1 files lie "
+	    b.q.split_why, "mess has 23 directories, info 24, local 23, remote 4: 1 of 2 files lie "
 			   "where a split of 23 puts them");
 	assert_non_null(strstr(b.told, "info/23: qmail never looks there (split 23)"));
 	assert_non_null(strstr(b.told, "remote/4 is missing"));
