@@ -41,5 +41,5 @@ p90=$(sed -n "$(((count * 9 + 9) / 10))p" "$tmp/functions" | cut -d' ' -f1)
 static=$((100 * $(grep -c '^[0-9]* file ' "$tmp/functions") / count))
 ok "median function of at most 15 lines ($median, of $count)" test "$median" -le 15
 ok "nine in ten functions of at most 40 lines ($p90)" test "$p90" -le 40
-ok "at least a third of the functions static ($static %)" test "$static" -ge 33
+ok "at least 60 % of the functions static ($static %)" test "$static" -ge 60
 done_testing
