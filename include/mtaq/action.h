@@ -106,6 +106,7 @@ struct action {
 	struct loader *loader; /* arena is replaced by held->arena while a message is read */
 	int64_t now;
 	bool dry_run;
+	bool offline;          /* set by run_begin: the MTA's daemon is stopped, and kept so during each batch */
 	int trash_fd;           /* this run's folder in the trash, opened before run_begin when delete wants it; -1 */
 	const char *trash_path; /* its path, for the journal */
 	const char *run_id;

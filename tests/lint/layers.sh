@@ -21,7 +21,7 @@ with_layers() {
 		modules(0, "slice arena error limits map status ascii8")
 		modules(1, "sysio timefmt timeprint calendar text buf utf8 locks spawn")
 		modules(2, "options header rfc2047 charset addr reply submission")
-		modules(3, "field fields message value backend")
+		modules(3, "field fields message value backend op")
 		modules(4, "filter match registry")
 		modules(5, "select worker sort action journal logindex trash plan")
 		modules(6, "output out template")
