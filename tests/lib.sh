@@ -162,11 +162,12 @@ fixture() {
 	bail "no fixture $1 $2"
 }
 
-# fixture_queue KIND CASE: unpack it and print its queue directory.
+# fixture_queue KIND CASE: unpack it and print what -q takes, with its own configuration and not this host's.
 fixture_queue() {
+	fixture_top=$(fixture "$1" "$2") || exit 99
 	case $1 in
-	qmail) printf '%s/queue\n' "$(fixture "$1" "$2")" ;;
-	*) printf '%s/mqueue\n' "$(fixture "$1" "$2")" ;;
+	qmail) printf 'qmail:%s/queue\n' "$fixture_top" ;;
+	*) printf 'sendmail:%s/mqueue,cf=%s/mail/sendmail.cf\n' "$fixture_top" "$fixture_top" ;;
 	esac
 }
 

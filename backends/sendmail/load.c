@@ -384,7 +384,9 @@ static void load_data(struct loader *l, struct message *m)
 
 static void load_body(struct message *m)
 {
+	const struct sendmail_unit *u = sendmail_data_unit(m);
 	struct error err = ERROR_INIT;
+	struct file_path f;
 	bool whole;
 	int fd;
 
@@ -393,9 +395,10 @@ static void load_body(struct message *m)
 		fail(m, PART_BODY, m->why[PART_DATA_I]);
 		return;
 	}
+	make_path(&f, (u ? u : unit_of(m))->df, "df", m->id);
 	fd = sendmail_open_data(m, &whole, &err);
 	if (fd < 0 || sys_read_all(fd, m->size.known ? (size_t)m->size.value : 0, LIMIT_BODY_BYTES,
-				   m->arena, "data file", &m->body, &err) < 0)
+				   m->arena, f.path, &m->body, &err) < 0)
 		fail(m, PART_BODY, &err);
 	sys_close(fd);
 }
