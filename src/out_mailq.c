@@ -213,7 +213,9 @@ static int make_lines(struct listing *l, struct arena *a)
 	struct slice line;
 
 	l->version = 1;
-	l->created = m->arrival.known ? m->arrival.value : 0;
+	l->created = m->arrival.known	 ? m->arrival.value
+		     : m->accepted.known ? m->accepted.value
+					 : 0;
 	l->status = overall_status(m);
 	l->reason = m->reason;
 	if (m->sender.p) {

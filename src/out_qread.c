@@ -48,10 +48,11 @@ static int trouble(const struct message *m, const struct error *why, struct buf 
 	return 0;
 }
 
+/* A heading needs the times, sender and size; recipients are printed as far as they could be read.
+ */
 static const struct error *failure_of(const struct message *m)
 {
-	static const enum part_index vital[] = {PART_STAT_I, PART_CONTROL_I, PART_DATA_I,
-						PART_RECIPIENTS_I};
+	static const enum part_index vital[] = {PART_STAT_I, PART_CONTROL_I, PART_DATA_I};
 
 	for (size_t i = 0; i < sizeof vital / sizeof vital[0]; i++)
 		if (m->failed & PART(vital[i]) && m->why[vital[i]])
@@ -59,11 +60,19 @@ static const struct error *failure_of(const struct message *m)
 	return NULL;
 }
 
+/* info's time; what is not preprocessed has only the time when it came. */
+static int64_t birth(const struct message *m)
+{
+	if (m->arrival.known)
+		return m->arrival.value;
+	return m->accepted.known ? m->accepted.value : 0;
+}
+
 static void put_heading(const struct message *m, struct buf *out)
 {
 	char text[TIME_TEXT];
 
-	buf_adds(out, time_print_qmail(m->arrival.known ? m->arrival.value : 0, text));
+	buf_adds(out, time_print_qmail(birth(m), text));
 	buf_adds(out, "  #");
 	put_safe(out, m->id);
 	buf_printf(out, "  %" PRId64 "  <", m->size.known ? m->size.value : 0);
@@ -89,7 +98,7 @@ static void fields(const struct output *o, void (*add)(void *ctx, enum field_id 
 {
 	static const enum field_id list[] = {
 	    FIELD_STATE,	 FIELD_ARRIVAL, FIELD_SIZE,   FIELD_SENDER,
-	    FIELD_RECIPIENT_ALL, FIELD_CHANNEL, FIELD_BOUNCE,
+	    FIELD_RECIPIENT_ALL, FIELD_CHANNEL, FIELD_BOUNCE, FIELD_ACCEPTED,
 	};
 
 	(void)o;

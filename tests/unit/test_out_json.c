@@ -4,7 +4,11 @@
 
 #include "output.h"
 
+#include <mtaq/sysio.h>
+
 #include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 static const struct backend sendmail = {.name = "sendmail"};
 
@@ -200,6 +204,100 @@ static void test_out_of_memory_leaves_nothing(void **state)
 	fake_free(&f);
 }
 
+/* ---- man/mtaq-json.5 ---- */
+
+/* A message that has everything there is. */
+static void fill(struct fake *f)
+{
+	static struct macro macro = {SLICE("_"), SLICE("ann@mx.example.org [192.0.2.7]")};
+	const struct number n = number_of(5);
+	struct message *m = &f->m;
+	struct recipient *r;
+
+	m->id = m->sender = SLICE("\xff@x");
+	m->accepted = m->expires = m->last_attempt = m->next_attempt = m->attempts = m->priority =
+	    m->version = n;
+	m->flags = m->body_type = m->auth = m->envid = m->reason = m->deliver_by = SLICE("x");
+	m->macros = &macro;
+	m->macro_count = 1;
+	m->identity.control_ino = 1;
+	two_recipients(f);
+	r = &f->recipients[0];
+	r->address = SLICE("\xff@x");
+	r->next_attempt = n;
+	r->route = r->orcpt = r->final = r->control = SLICE("x");
+	fake_header(f, "Received", " (qmail 1 invoked by uid 3); x");
+	f->needs[FIELD_BODY] = PART_BODY;
+	fake_failure(f, PART_BODY_I, ERROR_DENIED, 0, "no");
+}
+
+/* The page's text from its section `title` on, to the next section. */
+static struct slice section(struct slice page, const char *title)
+{
+	struct slice heading = slice_from(title), rest = page, line;
+
+	while (slice_cut(&rest, '\n', &line))
+		if (slice_starts(line, SLICE(".Sh ")) && slice_eq(slice_skip(line, 4), heading))
+			break;
+	assert_non_null(rest.p);
+	return slice_take(rest, slice_find(rest, SLICE("\n.Sh ")));
+}
+
+static void assert_members(struct slice page, const char *title, json_t *object)
+{
+	struct slice rest = section(page, title), line;
+	const char *name;
+	json_t *value;
+
+	while (slice_cut(&rest, '\n', &line)) {
+		char member[64];
+
+		if (!slice_starts(line, SLICE(".It Cm ")))
+			continue;
+		snprintf(member, sizeof member, "%.*s", SLICE_ARG(slice_skip(line, 7)));
+		if (!json_object_get(object, member))
+			fail_msg("%s: the page has %s, the output has not", title, member);
+	}
+	json_object_foreach(object, name, value)
+	{
+		char item[80];
+
+		snprintf(item, sizeof item, ".It Cm %s\n", name);
+		if (slice_find(section(page, title), slice_from(item)) == SIZE_MAX)
+			fail_msg("%s: the output has %s, the page has not", title, name);
+	}
+}
+
+static struct slice read_page(struct arena *a)
+{
+	const char *top = getenv("top_srcdir");
+	struct error err = ERROR_INIT;
+	struct slice path = arena_printf(a, "%s/man/mtaq-json.5", top ? top : "."), page;
+
+	assert_int_equal(sys_read_config(path.p, 1 << 20, a, &page, &err), 0);
+	return page;
+}
+
+static void test_manual_has_all_members(void **state)
+{
+	struct slice page;
+	struct fake f;
+	json_t *o;
+
+	(void)state;
+	fake_init(&f, "sendmail");
+	fill(&f);
+	o = object_of(&f, false);
+	page = read_page(&f.arena);
+	assert_members(page, "MEMBERS OF A MESSAGE", o);
+	assert_members(page, "MEMBERS OF A RECIPIENT",
+		       json_array_get(json_object_get(o, "recipients"), 0));
+	assert_members(page, "MEMBERS OF AN ERROR",
+		       json_array_get(json_object_get(o, "errors"), 0));
+	json_decref(o);
+	fake_free(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +306,7 @@ int main(void)
 	    cmocka_unit_test(test_errors_are_told),
 	    cmocka_unit_test(test_order_is_fixed),
 	    cmocka_unit_test(test_out_of_memory_leaves_nothing),
+	    cmocka_unit_test(test_manual_has_all_members),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

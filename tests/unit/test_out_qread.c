@@ -107,6 +107,36 @@ static void test_trouble(void **state)
 	}
 }
 
+/* Damage among the recipients: those before it are printed, as qmail-qread does. */
+static void test_damaged_recipients(void **state)
+{
+	struct fake f;
+
+	(void)state;
+	fake_init(&f, "qmail");
+	f.m.arrival = number_of(0);
+	channel_of(&f, "b@example.net", CHANNEL_REMOTE, false);
+	fake_failure(&f, PART_RECIPIENTS_I, ERROR_CORRUPT, 0,
+		     "remote/0/A1 ends in a record without NUL");
+	assert_string_equal(
+	    print(&f),
+	    "1 Jan 1970 00:00:00 GMT  #A1  1234  <a@example.com> \n\tremote\tb@example.net\n");
+	fake_free(&f);
+}
+
+/* What is not preprocessed yet has no info file: the time when it came stands in. */
+static void test_new_message(void **state)
+{
+	struct fake f;
+
+	(void)state;
+	fake_init(&f, "qmail");
+	f.m.arrival.known = false;
+	f.m.accepted = number_of(86400);
+	assert_string_equal(print(&f), "2 Jan 1970 00:00:00 GMT  #A1  1234  <a@example.com> \n");
+	fake_free(&f);
+}
+
 /* sendmail has no channels: its recipients are shown as remote. */
 static void test_other_mta(void **state)
 {
@@ -125,8 +155,12 @@ static void test_other_mta(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_recorded),  cmocka_unit_test(test_no_recipients),
-	    cmocka_unit_test(test_bytes),     cmocka_unit_test(test_trouble),
+	    cmocka_unit_test(test_recorded),
+	    cmocka_unit_test(test_no_recipients),
+	    cmocka_unit_test(test_bytes),
+	    cmocka_unit_test(test_trouble),
+	    cmocka_unit_test(test_damaged_recipients),
+	    cmocka_unit_test(test_new_message),
 	    cmocka_unit_test(test_other_mta),
 	};
 
