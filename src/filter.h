@@ -42,7 +42,7 @@ struct filter_target {
 };
 
 /* Fold mta, queue and host, order by cost. NULL with ERROR_USAGE when a field that this MTA cannot have is left. The result
- * lives in `arena`, shares patterns with `f` and must not outlive it. */
+ * lives in `arena`, shares patterns with `f` and tables with `target`, and must outlive neither. */
 const struct filter *filter_bind(struct arena *arena, const struct filter *f, const struct filter_target *target,
 				 struct error *err);
 /* A bound filter's answer that no message can change: NO or YES; PENDING when it depends on the message. */
@@ -61,8 +61,9 @@ void filter_state_reset(struct filter_state *s);
  * *err says what of the message could not be read or decided. c->message, arena, charsets, now are set by the caller. */
 enum verdict filter_eval(const struct filter *bound, struct filter_state *s, const struct field_context *c,
 			 parts_t *want, struct error *err);
-/* The same by the naive way, all parts loaded, no memory of results, no reordering: for tests to compare with. */
-enum verdict filter_eval_naive(const struct filter *f, struct filter_state *s, const struct field_context *c);
+/* The same by the naive way: the expression as written, all parts loaded or failed, no memory of results, nothing folded or
+ * reordered: for tests to compare with. */
+enum verdict filter_eval_naive(const struct filter *bound, struct filter_state *s, const struct field_context *c);
 /* The pattern that hit its match limit LIMIT_REGEX_ERRORS times, NULL while there is none. */
 const char *filter_runaway(const struct filter *bound);
 

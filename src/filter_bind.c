@@ -221,29 +221,38 @@ static uint32_t give_slots(struct binding *b, struct term *t, uint32_t next)
 	return next;
 }
 
-const struct filter *filter_bind(struct arena *arena, const struct filter *f,
-				 const struct filter_target *target, struct error *err)
+static struct filter *bind(struct binding *b, const struct filter *f)
 {
-	struct filter *bound = arena_zalloc(arena, sizeof *bound);
-	struct binding b = {arena, target, err, 0};
+	struct filter *bound = arena_zalloc(b->arena, sizeof *bound);
 
 	if (bound)
-		bound->terms = term_from(arena, f->tree, false);
+		bound->terms = term_from(b->arena, f->tree, false);
 	if (!bound || !bound->terms) {
-		error_set(err, ERROR_NOMEM, "out of memory");
+		error_set(b->err, ERROR_NOMEM, "out of memory");
 		return NULL;
 	}
-	if (fold(&b, bound->terms) < 0)
+	if (fold(b, bound->terms) < 0)
 		return NULL;
 	flatten(bound->terms);
-	if (price(&b, bound->terms) < 0)
+	if (price(b, bound->terms) < 0)
 		return NULL;
 	bound->tree = f->tree;
 	bound->source = f;
-	bound->needs = target->needs;
-	bound->price = target->cost;
-	bound->slots = give_slots(&b, bound->terms, 0);
-	bound->quantifiers = b.quantifiers;
+	bound->needs = b->target->needs;
+	bound->price = b->target->cost;
+	bound->slots = give_slots(b, bound->terms, 0);
+	bound->quantifiers = b->quantifiers;
+	return bound;
+}
+
+const struct filter *filter_bind(struct arena *arena, const struct filter *f,
+				 const struct filter_target *target, struct error *err)
+{
+	struct binding b = {arena, target, err, 0};
+	const struct filter *bound = bind(&b, f);
+
+	if (!bound && err)
+		err->scope = SCOPE_RUN;
 	return bound;
 }
 

@@ -92,11 +92,11 @@ static enum verdict naive_node(struct naive *n, const struct node *node, bool ne
 	}
 }
 
-enum verdict filter_eval_naive(const struct filter *f, struct filter_state *s,
+enum verdict filter_eval_naive(const struct filter *bound, struct filter_state *s,
 			       const struct field_context *c)
 {
-	struct naive n = {.filter = f, .matcher = s->matcher, .context = *c};
+	struct naive n = {.filter = bound, .matcher = s->matcher, .context = *c};
 
 	n.context.recipient = NULL;
-	return naive_node(&n, f->tree, false);
+	return naive_node(&n, bound->tree, false);
 }
