@@ -551,52 +551,6 @@ static void test_reuse(void **state)
 	filter_state_free(NULL);
 }
 
-/* The search in a set finds what == finds. */
-static void test_set_agrees_with_equality(void **state)
-{
-	static const char *const words[] = {
-	    "",
-	    "a",
-	    "A",
-	    "a@",
-	    "@",
-	    "@a",
-	    "a@b",
-	    "A@b",
-	    "a@B",
-	    "a@b.",
-	    "a@@b",
-	    "\"x@y\"@b",
-	    "b@a",
-	    "a@b@c",
-	    "\\xff@b",
-	    "a\\0",
-	    "#@[]",
-	    "ab",
-	    "MAILER-DAEMON",
-	};
-	enum { WORDS = sizeof words / sizeof words[0] };
-	static const char *const fields[] = {"sender", "sender.domain", "id"};
-	struct message m = full;
-
-	(void)state;
-	for (size_t w = 0; w < WORDS * WORDS * 3; w++) {
-		const char *field = fields[w % 3], *mine = words[w / 3 % WORDS];
-		const char *its = words[w / 3 / WORDS];
-		struct subject equal =
-		    subject_of(arena_printf(&world.arena, "%s == '%s'", field, mine).p);
-		struct subject in = subject_of(
-		    arena_printf(&world.arena, "%s in ('zz', '%s', '!')", field, mine).p);
-
-		m.sender = slice_from(its);
-		m.id = slice_from(its);
-		if (ask(&equal, &m) != ask(&in, &m))
-			fail_msg("%s: '%s' and '%s'", field, mine, its);
-		subject_free(&equal);
-		subject_free(&in);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -611,7 +565,6 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_laziness, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_reuse, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_set_agrees_with_equality, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("filter_eval", tests, NULL, NULL);

@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static struct arena arena;
 
@@ -425,187 +424,6 @@ static void test_without_memory_or_error(void **state)
 	filter_free(NULL);
 }
 
-/* --- in file --- */
-
-static char *write_file(struct slice bytes)
-{
-	char *path = arena_str(&arena, SLICE("/tmp/test_filter_parse.XXXXXX"));
-	int fd = mkstemp(path);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, bytes.p, bytes.n), (ssize_t)bytes.n);
-	close(fd);
-	return path;
-}
-
-static void test_in_file(void **state)
-{
-	char *path = write_file(SLICE("# domains\n\n  b.example \r\na.example\n\t\nlast"));
-	struct slice text = arena_printf(&arena, "sender.domain not in file '%s'", path);
-	char *got = reprint(text);
-
-	(void)state;
-	assert_string_equal(got, text.p);
-	free(got);
-	assert_int_equal(truncate(path, (off_t)LIMIT_IN_FILE_BYTES + 1), 0);
-	got = reprint(text);
-	assert_non_null(strstr(got, "error: "));
-	free(got);
-	unlink(path);
-}
-
-/* --- made from options --- */
-
-static void check_who(enum field_id field, const char *who, const char *expected)
-{
-	struct error err = ERROR_INIT;
-	struct filter *f = filter_who(&arena, field, slice_from(who), &err);
-	struct buf b;
-
-	buf_init(&b);
-	if (f)
-		filter_print(f, &b);
-	else
-		buf_printf(&b, "error: %s", err.text);
-	buf_addc(&b, '\0');
-	if (strcmp(b.p, expected) != 0)
-		fail_msg("%s\n gives    %s\n expected %s", who, b.p, expected);
-	if (!f)
-		assert_int_equal(err.offset, SIZE_MAX);
-	else
-		check(b.p, expected);
-	filter_free(f);
-	buf_free(&b);
-}
-
-static void test_who(void **state)
-{
-	static const struct {
-		enum field_id field;
-		const char *who, *expected;
-	} rows[] = {
-	    {FIELD_SENDER, "joe@a.example", "sender =~ /\\Ajoe@a\\.example\\z/i"},
-	    {FIELD_RECIPIENT, "<a+b/c@d>", "recipient =~ /\\Aa\\+b\\/c@d\\z/i"},
-	    {FIELD_RECIPIENT, "it's \\", "recipient =~ /\\Ait\\'s\\ \\\\\\z/i"},
-	    {FIELD_SENDER, "MAILER-DAEMON", "sender =~ /\\AMAILER\\-DAEMON\\z/i"},
-	    {FIELD_SENDER, "\xff@x", "sender == '\\xff@x'"},
-	    {FIELD_SENDER, "@A.example", "sender.domain == 'A.example'"},
-	    {FIELD_RECIPIENT, "@a.example.", "recipient.domain == 'a.example'"},
-	    {FIELD_SENDER, "<>", "bounce"},
-	    {FIELD_SENDER, "/^a.b$/", "sender =~ /^a.b$/i"},
-	    {FIELD_RECIPIENT, "/a/b\\/c/", "recipient =~ /a\\/b\\/c/i"},
-	    {FIELD_SENDER, "",
-	     "error: -f: empty; write an address, @domain, <> for bounces or /regex/"},
-	    {FIELD_RECIPIENT, "", "error: -r: empty; write an address, @domain or /regex/"},
-	    {FIELD_RECIPIENT, "<>", "error: -r: no recipient is <>; for bounces write -f '<>'"},
-	    {FIELD_SENDER, "@", "error: -f: @ without a domain"},
-	    {FIELD_SENDER, "//", "error: -f: the regular expression is empty and would match all"},
-	    {FIELD_RECIPIENT, "/(/",
-	     "error: -r: in the regular expression: missing closing parenthesis"},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		check_who(rows[i].field, rows[i].who, rows[i].expected);
-}
-
-static char *print_and_free(struct filter *f)
-{
-	struct buf b;
-
-	assert_non_null(f);
-	buf_init(&b);
-	filter_print(f, &b);
-	buf_addc(&b, '\0');
-	filter_free(f);
-	return b.p;
-}
-
-static void check_print(struct filter *f, const char *expected)
-{
-	char *got = print_and_free(f);
-
-	assert_string_equal(got, expected);
-	free(got);
-}
-
-static void test_joined(void **state)
-{
-	const char *texts[] = {"bounce and age > 2d", "sender =~ /x/ or locked", "not has(cc)"};
-	struct filter *list[3];
-
-	(void)state;
-	check_print(filter_age(&arena, true, 172800, NULL), "age > 2d");
-	check_print(filter_age(&arena, false, 5430, NULL), "age < 1h30m30s");
-	for (int i = 0; i < 3; i++)
-		list[i] = filter_parse(&arena, slice_from(texts[i]), 0, NULL);
-	check_print(filter_all(&arena, list, 3),
-		    "bounce and age > 2d and (sender =~ /x/ or locked) and not has(cc)");
-	for (int i = 0; i < 3; i++)
-		list[i] = filter_parse(&arena, slice_from(texts[i]), 0, NULL);
-	check_print(filter_any(&arena, list, 3),
-		    "bounce and age > 2d or sender =~ /x/ or locked or not has(cc)");
-	list[0] = filter_parse(&arena, slice_from(texts[1]), 0, NULL);
-	check_print(filter_all(&arena, list, 1), "sender =~ /x/ or locked");
-}
-
-static void test_names(void **state)
-{
-	struct filter *f = filter_parse(
-	    &arena, SLICE("bounce or not any(dsn == '4.4.1') and has(state)"), 0, NULL);
-
-	(void)state;
-	assert_non_null(f);
-	assert_true(filter_names(f, FIELD_BOUNCE));
-	assert_true(filter_names(f, FIELD_DSN));
-	assert_true(filter_names(f, FIELD_STATE));
-	assert_false(filter_names(f, FIELD_AGE));
-	filter_free(f);
-}
-
-/* --- the caret --- */
-
-static void check_caret(struct slice text, size_t offset, const char *expected)
-{
-	struct buf b;
-
-	buf_init(&b);
-	filter_caret(&b, text, offset);
-	buf_addc(&b, '\0');
-	assert_string_equal(b.p, expected);
-	buf_free(&b);
-}
-
-static void test_caret(void **state)
-{
-	struct slice longer = repeat("", "0123456789", 30, "");
-	struct buf b;
-
-	(void)state;
-	check_caret(SLICE("age = 2d"), 4, "age = 2d\n    ^\n");
-	check_caret(SLICE("age >"), 5, "age >\n     ^\n");
-	check_caret(SLICE("age >"), SIZE_MAX, "age >\n     ^\n");
-	check_caret(SLICE(""), 0, "\n^\n");
-	check_caret(SLICE("a\n\x1b[1m ="), 7, "a\\n\\x1b[1m =\n           ^\n");
-	check_caret(SLICE("s =~ /\\d/ x"), 10, "s =~ /\\d/ x\n          ^\n");
-	check_caret(SLICE("s == '\xff' x"), 9, "s == '\xef\xbf\xbd' x\n         ^\n");
-
-	/* windows: nothing before, both, nothing after */
-	buf_init(&b);
-	filter_caret(&b, longer, 150);
-	assert_true(slice_starts(buf_slice(&b), SLICE("...0123456789")));
-	assert_int_equal(slice_find(buf_slice(&b), SLICE("...\n")), 100);
-	assert_int_equal(b.n, 104 + 63 + 2);
-	buf_clear(&b);
-	filter_caret(&b, longer, 5);
-	assert_true(slice_starts(buf_slice(&b), SLICE("0123456789")));
-	assert_int_equal(b.n, 104 + 5 + 2);
-	buf_clear(&b);
-	filter_caret(&b, longer, 299);
-	assert_int_equal(b.n, 3 + 60 + 1 + 1 + 63 + 2);
-	buf_free(&b);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -615,11 +433,6 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_broken_types, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_without_memory_or_error, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_in_file, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_who, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_joined, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_names, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_caret, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("filter_parse", tests, NULL, NULL);
