@@ -175,14 +175,18 @@ static bool print_sorted(void *ctx, struct slice text)
 
 /* ---- the command ---- */
 
-/* What the MTAs' own listers never show, unless the expression asks about states. */
-static unsigned wanted_states(const struct lister *l)
+/* What the MTAs' own listers never show, unless the expression asks about states. sendmail's shows
+ * the empty control file of a message that is being written; where there is no such file there is
+ * nothing to show. */
+static unsigned wanted_states(const struct lister *l, const struct backend *b)
 {
 	unsigned hidden = 1u << STATE_HELD | 1u << STATE_LOST | 1u << STATE_NEW;
 
 	if (!(l->output->kind->flags & OUTPUT_NATIVE) ||
 	    selection_names(&l->selection, FIELD_STATE))
 		return 0;
+	if (!b->lister_lines)
+		hidden |= 1u << STATE_INCOMING;
 	return ~hidden;
 }
 
@@ -211,7 +215,7 @@ static bool list_queue(struct lister *l, size_t i)
 	struct select_request request = {
 	    .ctx = l,
 	    .parts = (parts_t)(output_parts(l->output, b) | sort_parts(l, b)),
-	    .states = wanted_states(l),
+	    .states = wanted_states(l, b),
 	    .each = l->sorter ? each_sorted : each_printed,
 	    .chunk = l->sorter ? chunk_sorted : chunk_printed,
 	    .progress = report_progress};
