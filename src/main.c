@@ -43,6 +43,7 @@ static void apply_globals(struct run *run)
 	const struct globals *g = &run->globals;
 
 	run->environment_queues = getenv("MTAQ_QUEUES");
+	run->testing = getenv("MTAQ_TEST") != NULL;
 	run->now = g->clock.given ? g->clock.value : (int64_t)time(NULL);
 	run->jobs = 8;
 	if (g->jobs.given && (g->jobs.value < 1 || g->jobs.value > (int64_t)LIMIT_JOBS))
@@ -93,6 +94,8 @@ static void run_command(struct run *run, const struct command *c, int argc, char
 	apply_globals(run);
 	if (run->word_count && !(c->flags & COMMAND_WORDS))
 		run_fail(run, STATUS_USAGE, "%s takes no words: '%s'", c->name, run->words[0]);
+	if ((c->flags & COMMAND_ACTS) && run->globals.clock.given && !run->testing)
+		run_fail(run, STATUS_USAGE, "%s: --clock is for looking only", c->name);
 	if (run->status == STATUS_OK)
 		c->run(run, options);
 }
@@ -121,7 +124,7 @@ static void run_words(struct run *run, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct run run = {.program = "mtaq"};
+	struct run run = {.program = "mtaq", .argc = argc, .argv = argv};
 
 	if (sys_own_standard_descriptors() < 0)
 		return STATUS_SYSTEM;

@@ -35,6 +35,8 @@ struct selectors {
 
 struct run {
 	const char *program; /* "mtaq" */
+	int argc;            /* the whole command line, for the journal */
+	char **argv;
 	struct arena arena;  /* lives as long as the run */
 	struct globals globals;
 	struct selectors selectors;
@@ -43,6 +45,7 @@ struct run {
 	size_t word_count;
 	int64_t now;
 	unsigned jobs;
+	bool testing; /* MTAQ_TEST is set: acting commands take --clock */
 	bool out_tty, err_tty, color;
 	unsigned columns; /* of the terminal; 0: stdout is none */
 	enum status status;

@@ -143,7 +143,6 @@ struct held {
 	 * pipeline. Each object has "what" and, by it, members of the backend's own (documented in its ops file). */
 	json_t *changes;
 	bool committed;
-	unsigned asked;  /* ask() is wanted for this one; after it: 0 done, 1 asked */
 	void *own;       /* the backend's, freed by let_go */
 };
 
@@ -163,8 +162,10 @@ struct backend_actions {
 	int (*recheck)(struct action *a, struct held *h, struct error *err);
 	int (*sync)(struct action *a, struct error *err);
 	void (*let_go)(struct action *a, struct held *h);
-	/* Ask the MTA for an attempt at these (no lock is held). Sets each asked to 0 when its effect was seen. */
-	int (*ask)(struct action *a, struct held *const *list, size_t count, struct error *err);
+	/* Ask the MTA for an attempt at these (no lock is held); done[i] is set when the effect was seen, not when a program
+	 * said so. NULL: this MTA cannot be asked. */
+	int (*ask)(struct action *a, const struct plan_item *const *items, size_t count, bool *done,
+		   struct error *err);
 	/* Where the trash of this queue lies when --trash does not say: a directory on its filesystem that no wildcard of its
 	 * configuration matches. Into `out`; -1 when there is none. */
 	int (*trash_place)(const struct queue *q, char *out, size_t size);

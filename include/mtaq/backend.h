@@ -67,6 +67,7 @@ struct loader {
 };
 
 struct scan; /* the backend's own */
+struct backend_actions; /* mtaq/action.h */
 
 /* What the MTA's own lister knows from the configuration when it marks messages; 0 = not set. */
 struct lister_facts {
@@ -81,6 +82,8 @@ struct backend {
 	const char *summary; /* "sendmail 8 queue directories" */
 	/* Price of each part when it is not loaded yet, in nanoseconds roughly; orders conjuncts. 0 = free with another. */
 	uint32_t cost[PART_COUNT];
+	/* What can be done to messages; NULL: only looking. */
+	const struct backend_actions *actions;
 	/* FIELD_COUNT entries: the parts a field needs; 0 = this MTA cannot have the field. PART_NAME alone = the scan
 	 * knows. */
 	const parts_t *needs;

@@ -1,0 +1,118 @@
+/* Collecting what an action is about: see plan.h. */
+#include "plan.h"
+
+#include <stdlib.h>
+
+struct collector {
+	struct plan *plan;
+	const struct op_row *row;
+	struct run *run;
+	bool named;
+};
+
+struct chunk_counts {
+	uint64_t not_applicable, null_senders;
+};
+
+/* A state that cannot be told is not passed over here: the message is in error when it is taken. */
+static bool applies(const struct collector *c, enum message_state state)
+{
+	switch ((enum cell)c->row->cells[state]) {
+	case CELL_NA:
+		return state == STATE_UNKNOWN;
+	case CELL_NAMED:
+		return c->named;
+	default:
+		return true;
+	}
+}
+
+static void collect(void *ctx, struct select_chunk *chunk, const struct field_context *fc)
+{
+	const struct collector *c = ctx;
+	const struct message *m = fc->message;
+	struct chunk_counts *counts = chunk->data;
+	struct plan_item item = {.entry = m->entry, .identity = m->identity, .named = c->named};
+	struct slice id;
+
+	if (!applies(c, m->state)) {
+		counts->not_applicable++;
+		return;
+	}
+	counts->null_senders += m->bounce;
+	id = m->queue->backend->script_id ? m->queue->backend->script_id(fc->arena, m) : m->id;
+	item.id.n = id.n;
+	buf_add(&chunk->out, slice_of((const char *)&item, sizeof item));
+	buf_add(&chunk->out, id);
+}
+
+static void add_item(struct plan *p, struct plan_item item)
+{
+	if (p->count == p->room) {
+		p->room = p->room ? p->room * 2 : 256;
+		p->items = realloc(p->items, p->room * sizeof *p->items);
+		if (!p->items)
+			abort();
+	}
+	item.entry.name = arena_copy(&p->arena, item.entry.name);
+	item.id = arena_copy(&p->arena, item.id);
+	p->items[p->count++] = item;
+}
+
+static bool collect_chunk(void *ctx, struct select_chunk *chunk)
+{
+	struct collector *c = ctx;
+	const struct chunk_counts *counts = chunk->data;
+	struct slice rest = buf_slice(&chunk->out);
+
+	run_err(buf_slice(&chunk->err));
+	c->plan->not_applicable += counts->not_applicable;
+	c->plan->null_senders += counts->null_senders;
+	while (rest.n) {
+		struct plan_item item;
+
+		memcpy(&item, rest.p, sizeof item);
+		rest = slice_skip(rest, sizeof item);
+		item.id = slice_take(rest, item.id.n);
+		rest = slice_skip(rest, item.id.n);
+		add_item(c->plan, item);
+	}
+	return true;
+}
+
+bool plan_make(const struct selection *s, size_t i, enum op op, struct plan *out)
+{
+	const struct queue *q = s->queues.list[i];
+	const parts_t *needs = q->backend->needs;
+	struct collector c = {.plan = out,
+			      .row = &q->backend->actions->ops[op],
+			      .run = s->run,
+			      .named = s->ids_given || selection_names(s, FIELD_STATE)};
+	struct select_request request = {.chunk_data = sizeof(struct chunk_counts),
+					 .ctx = &c,
+					 .each = collect,
+					 .chunk = collect_chunk};
+	struct select_totals totals;
+	bool more;
+
+	*out = (struct plan){.queue = &s->per_queue[i]};
+	arena_init(&out->arena, 0);
+	request.parts = (parts_t)(needs[FIELD_STATE] | needs[FIELD_BOUNCE] | PART_STAT | PART_DATA);
+	more = selection_run(s, i, &request, &totals);
+	out->scanned = totals.scanned;
+	out->errors = totals.errors;
+	out->matched = out->count + out->not_applicable;
+	return more;
+}
+
+void plan_free(struct plan *p)
+{
+	free(p->items);
+	arena_free(&p->arena);
+}
+
+void plan_limit(struct plan *p, size_t n)
+{
+	if (p->count > n)
+		p->count = n;
+}

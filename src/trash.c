@@ -1,0 +1,67 @@
+/* Folders of the trash: see trash.h. */
+#include "trash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+int trash_place(const struct queue *q, const char *given, char *out, size_t size, struct error *err)
+{
+	const struct backend_actions *actions = q->backend->actions;
+
+	if (given) {
+		if ((size_t)snprintf(out, size, "%s", given) < size)
+			return 0;
+		return error_set(err, ERROR_USAGE, "--trash: the name is too long");
+	}
+	if (actions && actions->trash_place && actions->trash_place(q, out, size) == 0)
+		return 0;
+	return error_set(err, ERROR_DENIED, "%s: no place for the trash on its filesystem: name one with --trash DIR",
+			 q->name);
+}
+
+/* Ours alone: a directory of somebody else, or one that others can write to, is refused. */
+static int check_private(int fd, const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return error_sys(err, errno, "%s", path);
+	if (st.st_uid != geteuid() || (st.st_mode & 022))
+		return error_set(err, ERROR_DENIED, "%s: the trash must be a directory that only you can write to", path);
+	return 0;
+}
+
+static int make_and_open(int at, const char *name, const char *path, struct error *err)
+{
+	int fd;
+
+	if (mkdirat(at, name, 0700) < 0 && errno != EEXIST)
+		return error_sys(err, errno, "the trash cannot be made: %s", path);
+	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return error_sys(err, errno, "the trash cannot be made: %s", path);
+	if (check_private(fd, path, err) < 0) {
+		sys_close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int trash_open_run(const char *place, const char *run, char *out, size_t size, struct error *err)
+{
+	int fd, base = make_and_open(AT_FDCWD, place, place, err);
+
+	if (base < 0)
+		return -1;
+	snprintf(out, size, "%s/%s", place, run);
+	fd = make_and_open(base, run, out, err);
+	if (fd >= 0 && fsync(base) < 0) {
+		error_sys(err, errno, "%s", place);
+		sys_close(fd);
+		fd = -1;
+	}
+	sys_close(base);
+	return fd;
+}
