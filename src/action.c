@@ -38,8 +38,9 @@ static bool check_backends(struct job *j)
 
 		if (row && row->methods)
 			continue;
-		run_fail(j->run, STATUS_USAGE, "%s: %s cannot be done on %s%s%s", q->name, op_name(j->request->op),
-			 q->backend->name, row && row->instead ? ": " : "", row && row->instead ? row->instead : "");
+		run_fail(j->run, STATUS_USAGE, "%s: %s cannot be done on %s%s%s", q->name,
+			 op_name(j->request->op), q->backend->name, row && row->instead ? ": " : "",
+			 row && row->instead ? row->instead : "");
 		return false;
 	}
 	return true;
@@ -51,7 +52,8 @@ static bool check_selector(struct job *j)
 
 	if (s->filter || s->ids_given || s->all)
 		return true;
-	run_fail(j->run, STATUS_USAGE, "%s: which messages? Give a selector, ids, or ALL", op_name(j->request->op));
+	run_fail(j->run, STATUS_USAGE, "%s: which messages? Give a selector, ids, or ALL",
+		 op_name(j->request->op));
 	return false;
 }
 
@@ -65,7 +67,8 @@ static bool parse_max(struct job *j, uint64_t scanned, uint64_t *max)
 	if (!text.p)
 		return true;
 	if (!slice_u64(slice_take(text, text.n - percent), &n) || (percent && n > 100)) {
-		run_fail(j->run, STATUS_USAGE, "--max wants a number or a percentage, not '%s'", j->request->max);
+		run_fail(j->run, STATUS_USAGE, "--max wants a number or a percentage, not '%s'",
+			 j->request->max);
 		return false;
 	}
 	*max = percent ? scanned / 100 * n + scanned % 100 * n / 100 : n;
@@ -93,7 +96,8 @@ static bool check_max(struct job *j)
 		return false;
 	if (n <= max)
 		return true;
-	run_fail(j->run, STATUS_TEMPORARY, "%s: %" PRIu64 " messages are more than --max %s allows: nothing was touched",
+	run_fail(j->run, STATUS_TEMPORARY,
+		 "%s: %" PRIu64 " messages are more than --max %s allows: nothing was touched",
 		 op_name(j->request->op), n, j->request->max);
 	return false;
 }
@@ -102,7 +106,8 @@ static bool check_max(struct job *j)
 
 static bool make_plans(struct job *j)
 {
-	uint64_t left = j->run->selectors.limit.given ? (uint64_t)j->run->selectors.limit.value : UINT64_MAX;
+	uint64_t left =
+	    j->run->selectors.limit.given ? (uint64_t)j->run->selectors.limit.value : UINT64_MAX;
 
 	for (size_t i = 0; i < j->queues; i++) {
 		struct plan *p = &j->plans[i];
@@ -159,7 +164,8 @@ static bool begin_queue(struct job *j, size_t i)
 	const struct queue *q = j->selection->queues.list[i];
 	struct error err = ERROR_INIT;
 
-	*b = (struct batch_run){.run = j->run, .request = j->request, .counts = j->counts, .journal = &j->journal};
+	*b = (struct batch_run){
+	    .run = j->run, .request = j->request, .counts = j->counts, .journal = &j->journal};
 	sys_locks_init(&b->locks);
 	b->loader = (struct loader){.locks = &b->locks, .now = j->run->now};
 	b->action = (struct action){.queue = q,
@@ -231,7 +237,8 @@ static void ask(struct job *j, struct batch_run *b)
 
 	if (!done)
 		abort();
-	if (!b->action.dry_run && a->ask && a->ask(&b->action, b->asked, b->asked_count, done, &err) < 0)
+	if (!b->action.dry_run && a->ask &&
+	    a->ask(&b->action, b->asked, b->asked_count, done, &err) < 0)
 		run_error(j->run, &err);
 	for (size_t i = 0; i < b->asked_count; i++) {
 		if (done[i] && b->asked_n[i])
@@ -239,7 +246,8 @@ static void ask(struct job *j, struct batch_run *b)
 		else
 			j->counts->asked++;
 		if (b->asked_n[i] && j->journal)
-			journal_result(j->journal, b->asked_n[i], done[i] ? "done" : "asked", err.code ? err.text : NULL);
+			journal_result(j->journal, b->asked_n[i], done[i] ? "done" : "asked",
+				       err.code ? err.text : NULL);
 	}
 	free(done);
 }
@@ -264,10 +272,12 @@ static void act_on_queue(struct job *j, size_t i)
 
 static json_t *counts_json(const struct action_counts *c)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "matched", (json_int_t)c->matched, "done",
-			 (json_int_t)c->done, "asked", (json_int_t)c->asked, "already", (json_int_t)c->already, "busy",
-			 (json_int_t)c->busy, "gone", (json_int_t)c->gone, "changed", (json_int_t)c->changed,
-			 "not_applicable", (json_int_t)c->not_applicable, "failed", (json_int_t)c->failed);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "matched",
+			 (json_int_t)c->matched, "done", (json_int_t)c->done, "asked",
+			 (json_int_t)c->asked, "already", (json_int_t)c->already, "busy",
+			 (json_int_t)c->busy, "gone", (json_int_t)c->gone, "changed",
+			 (json_int_t)c->changed, "not_applicable", (json_int_t)c->not_applicable,
+			 "failed", (json_int_t)c->failed);
 }
 
 static void act(struct job *j)
@@ -339,7 +349,8 @@ static void add_count(struct buf *b, uint64_t n, const char *word)
 		buf_printf(b, "%s%" PRIu64 " %s", b->n ? ", " : "", n, word);
 }
 
-void action_summary(struct run *run, const struct action_request *request, const struct action_counts *c)
+void action_summary(struct run *run, const struct action_request *request,
+		    const struct action_counts *c)
 {
 	struct buf b;
 
@@ -352,8 +363,9 @@ void action_summary(struct run *run, const struct action_request *request, const
 	add_count(&b, c->changed, "changed meanwhile");
 	add_count(&b, c->not_applicable, "not applicable");
 	add_count(&b, c->failed, "failed");
-	run_note(run, "%s%" PRIu64 " messages matched%s%" SLICE_FMT, request->dry_run ? "dry run, nothing was changed: " : "",
-		 c->matched, b.n ? ": " : "", SLICE_ARG(buf_slice(&b)));
+	run_note(run, "%s%" PRIu64 " messages matched%s%" SLICE_FMT,
+		 request->dry_run ? "dry run, nothing was changed: " : "", c->matched,
+		 b.n ? ": " : "", SLICE_ARG(buf_slice(&b)));
 	buf_free(&b);
 	if (c->busy && !request->quiet_when_busy)
 		run->status = status_worse(run->status, STATUS_SOME);

@@ -1,8 +1,9 @@
 /*
  * The one pipeline of all acting commands: select, plan, guards, batches, journal, counts.
  *
- * Contract: commands fill struct action_request and call action_run(); nothing else changes a queue. Everything that was
- * done is printed (a line per message on stdout), journalled and logged; the counts are true.
+ * Contract: commands fill struct action_request and call action_run(); nothing else changes a
+ * queue. Everything that was done is printed (a line per message on stdout), journalled and logged;
+ * the counts are true.
  */
 #ifndef MTAQ_ACTION_RUN_H
 #define MTAQ_ACTION_RUN_H
@@ -13,11 +14,11 @@ struct action_request {
 	enum op op;
 	struct action_args args;
 	bool dry_run;
-	const char *max;               /* "100" or "20%"; NULL: no guard */
-	struct option_number wait;     /* seconds to keep trying what is busy */
+	const char *max;	   /* "100" or "20%"; NULL: no guard */
+	struct option_number wait; /* seconds to keep trying what is busy */
 	bool no_syslog;
-	const char *rule;              /* name of the rule, for journal and log; NULL */
-	bool quiet_when_busy;          /* busy, gone and changed are no failure (rules) */
+	const char *rule;     /* name of the rule, for journal and log; NULL */
+	bool quiet_when_busy; /* busy, gone and changed are no failure (rules) */
 };
 
 struct action_counts {
@@ -28,6 +29,7 @@ struct action_counts {
 void action_run(struct run *run, const struct selection *s, const struct action_request *request,
 		struct action_counts *counts);
 /* "12 messages matched: 10 expired, 2 busy" on stderr. */
-void action_summary(struct run *run, const struct action_request *request, const struct action_counts *counts);
+void action_summary(struct run *run, const struct action_request *request,
+		    const struct action_counts *counts);
 
 #endif

@@ -39,10 +39,11 @@ int action_journal_open(struct batch_run *b, struct error *err)
 	const struct run *run = b->run;
 	const char *dir = run->globals.journal ? run->globals.journal : JOURNAL_DIR;
 	char user[64];
-	json_t *header = json_pack("{s:i, s:I, s:s, s:I, s:s, s:o, s:s, s:s?}", "mtaq", 1, "time", (json_int_t)run->now,
-				   "user", user_name(user, sizeof user), "uid", (json_int_t)getuid(), "host",
-				   b->action.queue->host, "command", command_line(run), "op", op_name(b->action.op), "rule",
-				   b->request->rule);
+	json_t *header =
+	    json_pack("{s:i, s:I, s:s, s:I, s:s, s:o, s:s, s:s?}", "mtaq", 1, "time",
+		      (json_int_t)run->now, "user", user_name(user, sizeof user), "uid",
+		      (json_int_t)getuid(), "host", b->action.queue->host, "command",
+		      command_line(run), "op", op_name(b->action.op), "rule", b->request->rule);
 
 	if (!header)
 		return error_set(err, ERROR_NOMEM, "out of memory");
@@ -52,17 +53,19 @@ int action_journal_open(struct batch_run *b, struct error *err)
 
 static json_t *identity_json(const struct message_identity *i)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "control_dev", (json_int_t)i->control_dev, "control_ino",
-			 (json_int_t)i->control_ino, "data_dev", (json_int_t)i->data_dev, "data_ino",
-			 (json_int_t)i->data_ino, "data_mtime_ns", (json_int_t)i->data_mtime_ns);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "control_dev", (json_int_t)i->control_dev,
+			 "control_ino", (json_int_t)i->control_ino, "data_dev",
+			 (json_int_t)i->data_dev, "data_ino", (json_int_t)i->data_ino,
+			 "data_mtime_ns", (json_int_t)i->data_mtime_ns);
 }
 
 uint64_t action_journal_intent(struct batch_run *b, const struct held *h)
 {
 	const struct message *m = &h->message;
-	json_t *line = json_pack("{s:s, s:s, s:o, s:o, s:o, s:O}", "op", op_name(b->action.op), "queue", b->action.queue->name,
-				 "id", json_bytes(h->item->id.p ? h->item->id : m->id), "sender", json_bytes(m->sender),
-				 "identity", identity_json(&m->identity), "changes", h->changes);
+	json_t *line = json_pack(
+	    "{s:s, s:s, s:o, s:o, s:o, s:O}", "op", op_name(b->action.op), "queue",
+	    b->action.queue->name, "id", json_bytes(h->item->id.p ? h->item->id : m->id), "sender",
+	    json_bytes(m->sender), "identity", identity_json(&m->identity), "changes", h->changes);
 
 	if (line && b->action.op == OP_DELETE && b->action.trash_fd >= 0)
 		json_object_set_new(line, "trash", json_bytes(slice_from(b->action.trash_path)));

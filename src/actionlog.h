@@ -1,5 +1,6 @@
 /*
- * What is told of an action: the line on stdout, the line in the system log, the journal's records. Private to the pipeline.
+ * What is told of an action: the line on stdout, the line in the system log, the journal's records.
+ * Private to the pipeline.
  */
 #ifndef MTAQ_ACTIONLOG_H
 #define MTAQ_ACTIONLOG_H

@@ -78,8 +78,10 @@ static void load(struct batch_run *b, struct message *m, parts_t want)
 /* The expression again, on what is there now that nobody else can change it. */
 static int still_selected(struct batch_run *b, struct held *h, struct error *err)
 {
-	struct field_context c = {
-	    .message = &h->message, .arena = &h->arena, .charsets = b->charsets, .now = b->run->now};
+	struct field_context c = {.message = &h->message,
+				  .arena = &h->arena,
+				  .charsets = b->charsets,
+				  .now = b->run->now};
 	parts_t want = 0;
 	enum verdict v;
 
@@ -95,7 +97,9 @@ static int still_selected(struct batch_run *b, struct held *h, struct error *err
 		return error_set(err, ERROR_GONE, "it is gone");
 	if (v == VERDICT_NO)
 		return error_set(err, ERROR_STALE, "it no longer matches");
-	return v == VERDICT_YES ? 0 : error_set(err, ERROR_CORRUPT, "it cannot be told whether it matches");
+	return v == VERDICT_YES
+		   ? 0
+		   : error_set(err, ERROR_CORRUPT, "it cannot be told whether it matches");
 }
 
 static int check_cell(struct batch *t, struct held *h, struct error *err)
@@ -215,7 +219,8 @@ static void finish_one(struct batch *t, struct slot *s)
 
 	if (t->row->finish && t->row->finish(&t->b->action, &s->held, &err) < 0)
 		/* it is done all the same; what is left over is harmless, and told */
-		run_fail(t->b->run, STATUS_SOME, "%" SLICE_FMT ": %s", SLICE_ARG(s->held.item->id), err.text);
+		run_fail(t->b->run, STATUS_SOME, "%" SLICE_FMT ": %s", SLICE_ARG(s->held.item->id),
+			 err.text);
 }
 
 static void commit_all(struct batch *t)
@@ -240,8 +245,9 @@ static void count_one(struct batch_run *b, struct slot *s)
 {
 	struct action_counts *c = b->counts;
 	uint64_t *const of[] = {
-	    [OUTCOME_DONE] = &c->done,	     [OUTCOME_ALREADY] = &c->already, [OUTCOME_BUSY] = &c->busy,
-	    [OUTCOME_GONE] = &c->gone,	     [OUTCOME_CHANGED] = &c->changed, [OUTCOME_NA] = &c->not_applicable,
+	    [OUTCOME_DONE] = &c->done,	     [OUTCOME_ALREADY] = &c->already,
+	    [OUTCOME_BUSY] = &c->busy,	     [OUTCOME_GONE] = &c->gone,
+	    [OUTCOME_CHANGED] = &c->changed, [OUTCOME_NA] = &c->not_applicable,
 	    [OUTCOME_FAILED] = &c->failed,
 	};
 
@@ -253,7 +259,8 @@ static void count_one(struct batch_run *b, struct slot *s)
 
 static void tell_one(struct batch_run *b, struct slot *s)
 {
-	const char *error = s->outcome == OUTCOME_DONE || s->outcome == OUTCOME_ALREADY ? NULL : s->err.text;
+	const char *error =
+	    s->outcome == OUTCOME_DONE || s->outcome == OUTCOME_ALREADY ? NULL : s->err.text;
 
 	count_one(b, s);
 	if (s->outcome == OUTCOME_ASK || (s->outcome == OUTCOME_DONE && b->request->args.try_now)) {
@@ -263,11 +270,13 @@ static void tell_one(struct batch_run *b, struct slot *s)
 	if (s->outcome == OUTCOME_DONE)
 		action_tell_done(b, &s->held);
 	else if (s->outcome == OUTCOME_FAILED)
-		run_fail(b->run, STATUS_SOME, "%" SLICE_FMT ": %s", SLICE_ARG(s->held.item->id), s->err.text);
+		run_fail(b->run, STATUS_SOME, "%" SLICE_FMT ": %s", SLICE_ARG(s->held.item->id),
+			 s->err.text);
 	else if (error && s->outcome != OUTCOME_ASK && b->run->globals.verbose)
 		run_note(b->run, "%" SLICE_FMT ": %s", SLICE_ARG(s->held.item->id), error);
 	if (s->n && s->outcome != OUTCOME_ASK)
-		journal_result(*b->journal, s->n, s->outcome == OUTCOME_DONE ? "done" : "failed", error);
+		journal_result(*b->journal, s->n, s->outcome == OUTCOME_DONE ? "done" : "failed",
+			       error);
 }
 
 static void let_go(struct batch *t, struct slot *s)
@@ -332,8 +341,8 @@ static bool interrupted(void)
 	sigset_t set;
 
 	sigemptyset(&set);
-	return sigpending(&set) == 0 &&
-	       (sigismember(&set, SIGINT) || sigismember(&set, SIGTERM) || sigismember(&set, SIGHUP));
+	return sigpending(&set) == 0 && (sigismember(&set, SIGINT) || sigismember(&set, SIGTERM) ||
+					 sigismember(&set, SIGHUP));
 }
 
 void batches_run(struct batch_run *b, const struct plan_item *const *items, size_t count)

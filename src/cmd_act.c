@@ -1,4 +1,5 @@
-/* The acting commands: expire, bounce, requeue, retry, hold, release, delete, drop, move, save. All the work is action_run(). */
+/* The acting commands: expire, bounce, requeue, retry, hold, release, delete, drop, move, save. All
+ * the work is action_run(). */
 #include "action.h"
 #include "cmd.h"
 
@@ -8,26 +9,33 @@ struct act_options {
 	struct option_number wait;
 };
 
-#define FLAG(letter, name, member, help)                                                                               \
-	{                                                                                                              \
-		letter, name, NULL, OPTION_FLAG, offsetof(struct act_options, member), help                            \
+#define FLAG(letter, name, member, help)                                                           \
+	{                                                                                          \
+		letter, name, NULL, OPTION_FLAG, offsetof(struct act_options, member), help        \
 	}
-#define TEXT(name, arg, member, help)                                                                                  \
-	{                                                                                                              \
-		0, name, arg, OPTION_TEXT, offsetof(struct act_options, member), help                                  \
+#define TEXT(name, arg, member, help)                                                              \
+	{                                                                                          \
+		0, name, arg, OPTION_TEXT, offsetof(struct act_options, member), help              \
 	}
-#define COMMON                                                                                                         \
-	FLAG('n', "dry-run", dry_run, "do everything but change anything"),                                            \
-	    TEXT("max", "N|P%", max, "do nothing at all if more than N messages, or P% of the queue, would be touched"), \
-	    {0, "wait", "DUR", OPTION_DURATION, offsetof(struct act_options, wait),                                    \
-	     "keep trying messages that are busy for DUR"},                                                           \
-	    FLAG(0, "no-syslog", no_syslog, "do not log to syslog"),                                                   \
-	{                                                                                                              \
-		0                                                                                                      \
+#define COMMON                                                                                     \
+	FLAG('n', "dry-run", dry_run, "do everything but change anything"),                        \
+	    TEXT("max", "N|P%", max,                                                               \
+		 "do nothing at all if more than N messages, or P% of the queue, would be "        \
+		 "touched"),                                                                       \
+	    {0,                                                                                    \
+	     "wait",                                                                               \
+	     "DUR",                                                                                \
+	     OPTION_DURATION,                                                                      \
+	     offsetof(struct act_options, wait),                                                   \
+	     "keep trying messages that are busy for DUR"},                                        \
+	    FLAG(0, "no-syslog", no_syslog, "do not log to syslog"),                               \
+	{                                                                                          \
+		0                                                                                  \
 	}
-#define TRY  FLAG(0, "try", try_now, "ask for an attempt at once")
-#define SILENT                                                                                                         \
-	FLAG(0, "even-silent", even_silent, "also messages whose recipients all want no failure notice: they vanish")
+#define TRY FLAG(0, "try", try_now, "ask for an attempt at once")
+#define SILENT                                                                                     \
+	FLAG(0, "even-silent", even_silent,                                                        \
+	     "also messages whose recipients all want no failure notice: they vanish")
 
 static const struct option_row expire_options[] = {TRY, SILENT, COMMON};
 static const struct option_row bounce_options[] = {
@@ -46,7 +54,8 @@ static const struct option_row drop_options[] = {
     TEXT("recipient", "WHO", recipient, "the recipient to remove: address or @domain"), COMMON};
 static const struct option_row move_options[] = {
     TEXT("to", "DIR", target, "queue directory of the same MTA"), COMMON};
-static const struct option_row save_options[] = {TEXT("to", "DIR", target, "a plain directory"), COMMON};
+static const struct option_row save_options[] = {TEXT("to", "DIR", target, "a plain directory"),
+						 COMMON};
 
 /* What an action cannot do without. */
 static bool complete(struct run *run, enum op op, const struct act_options *o)
@@ -86,23 +95,25 @@ static void act(struct run *run, enum op op, const struct act_options *o)
 	selection_free(&s);
 }
 
-#define ACTING(op, verb, text, opts)                                                                                   \
-	static void verb##_run(struct run *run, const void *options)                                                   \
-	{                                                                                                              \
-		act(run, op, options);                                                                                 \
-	}                                                                                                              \
-	const struct command command_##verb = {                                                                        \
-	    .name = #verb,                                                                                             \
-	    .summary = text,                                                                                           \
-	    .args = "[ID]...|ALL",                                                                                     \
-	    .flags = COMMAND_SELECTS | COMMAND_WORDS | COMMAND_ACTS,                                                   \
-	    .options = opts,                                                                                           \
-	    .options_size = sizeof(struct act_options),                                                                \
-	    .run = verb##_run,                                                                                         \
+#define ACTING(op, verb, text, opts)                                                               \
+	static void verb##_run(struct run *run, const void *options)                               \
+	{                                                                                          \
+		act(run, op, options);                                                             \
+	}                                                                                          \
+	const struct command command_##verb = {                                                    \
+	    .name = #verb,                                                                         \
+	    .summary = text,                                                                       \
+	    .args = "[ID]...|ALL",                                                                 \
+	    .flags = COMMAND_SELECTS | COMMAND_WORDS | COMMAND_ACTS,                               \
+	    .options = opts,                                                                       \
+	    .options_size = sizeof(struct act_options),                                            \
+	    .run = verb##_run,                                                                     \
 	};
 
-ACTING(OP_EXPIRE, expire, "let the MTA give up: one more attempt, then it returns the message", expire_options)
-ACTING(OP_BOUNCE, bounce, "return messages to their senders without another attempt", bounce_options)
+ACTING(OP_EXPIRE, expire, "let the MTA give up: one more attempt, then it returns the message",
+       expire_options)
+ACTING(OP_BOUNCE, bounce, "return messages to their senders without another attempt",
+       bounce_options)
 ACTING(OP_REQUEUE, requeue, "start the age again: a fresh lifetime", requeue_options)
 ACTING(OP_RETRY, retry, "ask the MTA for an attempt now", retry_options)
 ACTING(OP_HOLD, hold, "keep the MTA from trying", hold_options)

@@ -26,25 +26,43 @@ static void add_entry(struct selection_queue *q, struct message_entry e)
 	q->entries[q->entry_count++] = e;
 }
 
+/* Remember where an id lies that is found twice: acting commands refuse it. */
+static void note_place(struct selection *s, struct slice id, const struct message_entry *e,
+		       size_t nth)
+{
+	struct slice *text = &s->ambiguous;
+
+	if (nth == 0 && !text->p)
+		*text = arena_printf(&s->run->arena, "%" SLICE_FMT " lies in %s (%" SLICE_FMT ")",
+				     SLICE_ARG(id), e->unit->path, SLICE_ARG(e->name));
+	else if (nth)
+		*text = arena_printf(&s->run->arena, "%" SLICE_FMT " and in %s (%" SLICE_FMT ")",
+				     SLICE_ARG(*text), e->unit->path, SLICE_ARG(e->name));
+}
+
 static bool look_up(struct selection *s, struct slice id)
 {
 	struct message_entry found[ID_PLACES];
-	bool anywhere = false;
+	struct slice earlier = s->ambiguous;
+	size_t places = 0;
 
+	s->ambiguous = SLICE_NONE;
 	for (size_t i = 0; i < s->queues.count; i++) {
-		const struct queue *q = s->queues.list[i];
 		struct error err = ERROR_INIT;
-		int n = select_find(q, id, &s->run->arena, found, ID_PLACES, &err);
+		int n = select_find(s->queues.list[i], id, &s->run->arena, found, ID_PLACES, &err);
 
 		if (n < 0)
 			run_error(s->run, &err);
-		anywhere |= n != 0;
-		for (int k = 0; k < n && k < ID_PLACES; k++)
+		for (int k = 0; k < n && k < ID_PLACES; k++) {
 			add_entry(&s->per_queue[i], found[k]);
+			note_place(s, id, &found[k], places++);
+		}
 	}
-	if (!anywhere)
+	if (earlier.p || places < 2)
+		s->ambiguous = earlier;
+	if (!places)
 		run_fail(s->run, STATUS_SOME, "%" SLICE_FMT ": no such message", SLICE_ARG(id));
-	return anywhere;
+	return places > 0;
 }
 
 static bool numbers_need_a_time(const struct selection *s)

@@ -27,8 +27,8 @@ struct slice journal_run_id(struct arena *a, int64_t now)
 
 	if (!gmtime_r(&t, &tm))
 		memset(&tm, 0, sizeof tm);
-	return arena_printf(a, "%04d%02d%02dT%02d%02d%02dZ-%ld", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-			    tm.tm_hour, tm.tm_min, tm.tm_sec, (long)getpid());
+	return arena_printf(a, "%04d%02d%02dT%02d%02d%02dZ-%ld", tm.tm_year + 1900, tm.tm_mon + 1,
+			    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (long)getpid());
 }
 
 static int make_directory(const char *dir, struct error *err)
@@ -96,7 +96,8 @@ struct journal *journal_open(const char *dir, const char *run, json_t *header, s
 	add_line(j, header);
 	if (make_directory(dir, err) < 0)
 		return give_up(j);
-	j->fd = open(j->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+	j->fd =
+	    open(j->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (j->fd < 0) {
 		error_sys(err, errno, "the journal cannot be made: %s", j->path);
 		return give_up(j);
@@ -120,7 +121,8 @@ uint64_t journal_intent(struct journal *j, json_t *intent)
 
 void journal_result(struct journal *j, uint64_t n, const char *result, const char *error)
 {
-	json_t *line = json_pack("{s:s, s:I, s:I}", "result", result, "n", (json_int_t)n, "time", (json_int_t)time(NULL));
+	json_t *line = json_pack("{s:s, s:I, s:I}", "result", result, "n", (json_int_t)n, "time",
+				 (json_int_t)time(NULL));
 
 	if (line && error) {
 		/* the text may quote bytes of the queue */
@@ -159,7 +161,8 @@ int journal_close(struct journal *j, json_t *counts, struct error *err)
 		json_decref(counts);
 		return 0;
 	}
-	add_line(j, json_pack("{s:b, s:I, s:o}", "end", 1, "time", (json_int_t)time(NULL), "counts", counts));
+	add_line(j, json_pack("{s:b, s:I, s:o}", "end", 1, "time", (json_int_t)time(NULL), "counts",
+			      counts));
 	r = journal_sync(j, err);
 	if (close(j->fd) < 0 && r == 0)
 		r = error_sys(err, errno, "the journal is lost: %s", j->path);

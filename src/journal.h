@@ -2,13 +2,17 @@
  * The journal: one file per run, JSON lines, written before and after each batch.
  *
  * DIR/RUN.jsonl, 0600, made with O_EXCL, in DIR of 0700. Lines, each an object:
- *	{"mtaq": 1, "run", "time", "user", "uid", "host", "command": [...], "op", "rule"}	the first
- *	{"n", "op", "queue", "id", "file", "identity": {...}, "sender", "changes": [...]}	an intent, one per message
- *	{"result", "n", "time", "error"}	"done", "already", "failed", ...; error only when there is one
+ *	{"mtaq": 1, "run", "time", "user", "uid", "host", "command": [...], "op", "rule"}	the
+ *first
+ *	{"n", "op", "queue", "id", "file", "identity": {...}, "sender", "changes": [...]}	an
+ *intent, one per message
+ *	{"result", "n", "time", "error"}	"done", "already", "failed", ...; error only when
+ *there is one
  *	{"end": true, "time", "counts": {...}}	the last; without it the run was cut off
  *
- * Contract: intents are on disk (one write, fdatasync) before the batch is committed; results after its directories are on
- * disk. An intent without a result: unknown, look at the queue. Nothing is made until the first intent. Not thread-safe.
+ * Contract: intents are on disk (one write, fdatasync) before the batch is committed; results after
+ *its directories are on disk. An intent without a result: unknown, look at the queue. Nothing is
+ *made until the first intent. Not thread-safe.
  */
 #ifndef MTAQ_JOURNAL_H
 #define MTAQ_JOURNAL_H
@@ -27,13 +31,16 @@ struct journal;
 /* A run id that no file of `dir` has: "20261120T105612Z-12345". */
 struct slice journal_run_id(struct arena *a, int64_t now);
 
-/* Make dir (its last component) if it is missing, and the file with its first line, on disk. `header` is taken over (owned by
- * the journal); "run" is added. NULL with err: nothing may be touched then (73). */
+/* Make dir (its last component) if it is missing, and the file with its first line, on disk.
+ * `header` is taken over (owned by the journal); "run" is added. NULL with err: nothing may be
+ * touched then (73). */
 struct journal *journal_open(const char *dir, const char *run, json_t *header, struct error *err);
-/* Add one line to what the next journal_sync() writes; takes `line` over. Returns the line's number n for an intent. */
+/* Add one line to what the next journal_sync() writes; takes `line` over. Returns the line's number
+ * n for an intent. */
 uint64_t journal_intent(struct journal *j, json_t *intent);
 void journal_result(struct journal *j, uint64_t n, const char *result, const char *error);
-/* Write what was added, and make it durable. -1: the journal is lost midway (74): stop after this batch. */
+/* Write what was added, and make it durable. -1: the journal is lost midway (74): stop after this
+ * batch. */
 int journal_sync(struct journal *j, struct error *err);
 /* The last line with `counts` (taken over), and close. NULL is fine. */
 int journal_close(struct journal *j, json_t *counts, struct error *err);

@@ -6,9 +6,9 @@ static const struct {
 } names[OP_COUNT] = {
     [OP_EXPIRE] = {"expire", "expired"},    [OP_BOUNCE] = {"bounce", "bounced"},
     [OP_REQUEUE] = {"requeue", "requeued"}, [OP_RETRY] = {"retry", "asked for an attempt"},
-    [OP_HOLD] = {"hold", "held"},           [OP_RELEASE] = {"release", "released"},
+    [OP_HOLD] = {"hold", "held"},	    [OP_RELEASE] = {"release", "released"},
     [OP_DELETE] = {"delete", "deleted"},    [OP_DROP] = {"drop", "recipient dropped"},
-    [OP_MOVE] = {"move", "moved"},          [OP_SAVE] = {"save", "saved"},
+    [OP_MOVE] = {"move", "moved"},	    [OP_SAVE] = {"save", "saved"},
     [OP_RESTORE] = {"restore", "restored"}, [OP_UNDO] = {"undo", "undone"},
 };
 

@@ -13,11 +13,11 @@ struct plan {
 	struct plan_item *items; /* malloc'd; names and ids in `arena` */
 	size_t count, room;
 	struct arena arena;
-	uint64_t scanned;        /* names looked at */
-	uint64_t matched;        /* selected by the expression, in whatever state */
+	uint64_t scanned;	 /* names looked at */
+	uint64_t matched;	 /* selected by the expression, in whatever state */
 	uint64_t not_applicable; /* of them in a state that the action does not apply to */
-	uint64_t errors;         /* neither selected nor not: could not be read */
-	uint64_t null_senders;   /* of items: how many have a null sender */
+	uint64_t errors;	 /* neither selected nor not: could not be read */
+	uint64_t null_senders;	 /* of items: how many have a null sender */
 };
 
 /* Scan queue `i` of the selection for `op`. False when the run is to end. */

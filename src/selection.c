@@ -142,6 +142,15 @@ void selection_free(struct selection *s)
 	filter_free(s->filter);
 }
 
+bool selection_unambiguous(const struct selection *s)
+{
+	if (!s->ambiguous.p)
+		return true;
+	run_fail(s->run, STATUS_USAGE, "%" SLICE_FMT ": say which, by its file name or with -q",
+		 SLICE_ARG(s->ambiguous));
+	return false;
+}
+
 bool selection_names(const struct selection *s, enum field_id field)
 {
 	return s->filter && filter_names(s->filter, field);

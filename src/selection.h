@@ -21,9 +21,10 @@ struct selection_queue {
 struct selection {
 	struct run *run;
 	struct queue_list queues;
-	struct filter *filter; /* as parsed, all selectors ANDed; NULL: none given */
-	bool ambiguous;  /* an id was found in several places; told only by selection_unambiguous() */
-	bool ids_given, all;   /* ids on the command line or standard input; the word ALL */
+	struct filter *filter;	/* as parsed, all selectors ANDed; NULL: none given */
+	struct slice ambiguous; /* "ID lies in A and in B": the first id found in several places;
+				   none: no such */
+	bool ids_given, all;	/* ids on the command line or standard input; the word ALL */
 	struct selection_queue *per_queue; /* queues.count of them, in the run's arena */
 };
 
@@ -31,7 +32,8 @@ struct selection {
  * why). */
 bool selection_prepare(struct run *run, struct selection *out);
 void selection_free(struct selection *s);
-/* For acting: false, and told with all places, when an id that was given lies in several directories. */
+/* For acting: false, and told with all places, when an id that was given lies in several
+ * directories. */
 bool selection_unambiguous(const struct selection *s);
 /* Does the user's expression speak of this field? */
 bool selection_names(const struct selection *s, enum field_id field);

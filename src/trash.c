@@ -17,7 +17,8 @@ int trash_place(const struct queue *q, const char *given, char *out, size_t size
 	}
 	if (actions && actions->trash_place && actions->trash_place(q, out, size) == 0)
 		return 0;
-	return error_set(err, ERROR_DENIED, "%s: no place for the trash on its filesystem: name one with --trash DIR",
+	return error_set(err, ERROR_DENIED,
+			 "%s: no place for the trash on its filesystem: name one with --trash DIR",
 			 q->name);
 }
 
@@ -29,7 +30,9 @@ static int check_private(int fd, const char *path, struct error *err)
 	if (fstat(fd, &st) < 0)
 		return error_sys(err, errno, "%s", path);
 	if (st.st_uid != geteuid() || (st.st_mode & 022))
-		return error_set(err, ERROR_DENIED, "%s: the trash must be a directory that only you can write to", path);
+		return error_set(err, ERROR_DENIED,
+				 "%s: the trash must be a directory that only you can write to",
+				 path);
 	return 0;
 }
 

@@ -1,17 +1,20 @@
 /*
- * The trash: what delete took away, one folder per run, each message in its MTA's own format with a note beside it.
+ * The trash: what delete took away, one folder per run, each message in its MTA's own format with a
+ * note beside it.
  *
- * PLACE/RUN/ is 0700. A message is complete there when its note ID.json lies beside its files: "mta", "queue", "id", "run",
- * "time", "sender", and what the backend adds to put it back ("files", times, owners). `save` writes the same format into a
- * directory that the user names.
+ * PLACE/RUN/ is 0700. A message is complete there when its note ID.json lies beside its files:
+ * "mta", "queue", "id", "run", "time", "sender", and what the backend adds to put it back ("files",
+ * times, owners). `save` writes the same format into a directory that the user names.
  */
 #ifndef MTAQ_TRASH_H
 #define MTAQ_TRASH_H
 
 #include <mtaq/action.h>
 
-/* The directory of the trash for queue `q`: `given` (--trash) or beside its spool. 0/-1 with err (73). */
-int trash_place(const struct queue *q, const char *given, char *out, size_t size, struct error *err);
+/* The directory of the trash for queue `q`: `given` (--trash) or beside its spool. 0/-1 with err
+ * (73). */
+int trash_place(const struct queue *q, const char *given, char *out, size_t size,
+		struct error *err);
 /* Make PLACE (0700) and PLACE/RUN (0700) and open the latter; its path to `out`. fd or -1. */
 int trash_open_run(const char *place, const char *run, char *out, size_t size, struct error *err);
 

@@ -1,28 +1,27 @@
 /*
- * What can be done to a message, and how a backend does it: the operations table of design and contract.
+ * What can be done to a message, and how a backend does it: the operations table of design and
+ *contract.
  *
  * The one pipeline that calls all this is src/action.c; for each queue:
  *
- *	run_begin                                       refuse here what cannot be done on this queue now
- *	for each batch of at most ACTION_BATCH messages:
- *	    batch_begin
- *	    take        each: lock, compare identity, re-read; then the pipeline evaluates the expression again
- *	    prepare     each: everything that no MTA can see (temporaries, links, copies), and held->changes
- *	    sync        what was prepared is on disk
- *	    (journal: intents with held->changes, on disk)
- *	    commit      each: the step after which the MTA sees the new state; before it nothing has happened
- *	    sync        the directories are on disk
- *	    finish      each: what must come after that (a data file goes after its control file)
+ *	run_begin                                       refuse here what cannot be done on this
+ *queue now for each batch of at most ACTION_BATCH messages: batch_begin take        each: lock,
+ *compare identity, re-read; then the pipeline evaluates the expression again prepare     each:
+ *everything that no MTA can see (temporaries, links, copies), and held->changes sync        what
+ *was prepared is on disk (journal: intents with held->changes, on disk) commit      each: the step
+ *after which the MTA sees the new state; before it nothing has happened sync        the directories
+ *are on disk finish      each: what must come after that (a data file goes after its control file)
  *	    (journal: done)
  *	    let_go      each: unlock, close, remove what was prepared and not committed
  *	    batch_end
  *	ask                                             what only the MTA can do: an attempt
  *	run_end
  *
- * Contract: killed between any two system calls the queue holds every message exactly once, whole, in a state that the MTA
- * accepts, and the same command again finishes the work. In a dry run nothing is written and no lock is taken: take looks
- * whether somebody has it, prepare computes held->changes and returns, commit and finish are not called. All functions
- * run in one thread. 0 / -1 with err of scope message unless said; err->code tells the pipeline how to count: BUSY, GONE,
+ * Contract: killed between any two system calls the queue holds every message exactly once, whole,
+ *in a state that the MTA accepts, and the same command again finishes the work. In a dry run
+ *nothing is written and no lock is taken: take looks whether somebody has it, prepare computes
+ *held->changes and returns, commit and finish are not called. All functions run in one thread. 0 /
+ *-1 with err of scope message unless said; err->code tells the pipeline how to count: BUSY, GONE,
  * STALE (not the one that was chosen), UNSUPPORTED (not applicable), anything else failed.
  */
 #ifndef MTAQ_ACTION_H
@@ -64,7 +63,7 @@ enum cell {
 };
 
 enum method {
-	METHOD_LIVE = 1 << 0,   /* while the MTA runs */
+	METHOD_LIVE = 1 << 0,	/* while the MTA runs */
 	METHOD_OFFLINE = 1 << 1 /* only while it is stopped (the backend checks in run_begin) */
 };
 
@@ -73,29 +72,31 @@ struct held;
 
 struct op_row {
 	unsigned char cells[STATE_COUNT]; /* enum cell */
-	unsigned methods;                 /* 0: this MTA cannot; then all functions are NULL */
-	bool reversible;                  /* undo can take it back */
-	const char *refusal;              /* for CELL_REFUSED: why, and what to do instead */
-	const char *instead;              /* for methods == 0: what to do instead */
-	/* 1: go on; 0: nothing to do, it is so already; -1. Fills held->changes, also in a dry run. */
+	unsigned methods;		  /* 0: this MTA cannot; then all functions are NULL */
+	bool reversible;		  /* undo can take it back */
+	const char *refusal;		  /* for CELL_REFUSED: why, and what to do instead */
+	const char *instead;		  /* for methods == 0: what to do instead */
+	/* 1: go on; 0: nothing to do, it is so already; -1. Fills held->changes, also in a dry run.
+	 */
 	int (*prepare)(struct action *a, struct held *h, struct error *err);
-	int (*commit)(struct action *a, struct held *h, struct error *err); /* NULL: prepare was all */
+	int (*commit)(struct action *a, struct held *h,
+		      struct error *err); /* NULL: prepare was all */
 	int (*finish)(struct action *a, struct held *h, struct error *err); /* NULL: nothing */
 };
 
 /* From the command line; strings live as long as the run. */
 struct action_args {
-	const char *reason;     /* bounce, hold */
-	const char *target;     /* move, save: directory */
-	const char *recipient;  /* drop: address, compared as addr_matches_who; never NULL there */
-	bool purge;             /* delete: not into the trash */
-	bool try_now;           /* expire, bounce, requeue: ask for an attempt afterwards */
-	bool renew;             /* release: age starts again */
-	bool keep_age;          /* restore */
-	bool even_silent;       /* expire, bounce: also where nobody wants a failure notice */
-	bool forget_hosts;      /* retry: clear what the MTA believes of dead hosts */
-	bool whole_queue;       /* retry on a live qmail: all messages, by a signal */
-	const char *sendmail;   /* program to ask; NULL: the queue's */
+	const char *reason;    /* bounce, hold */
+	const char *target;    /* move, save: directory */
+	const char *recipient; /* drop: address, compared as addr_matches_who; never NULL there */
+	bool purge;	       /* delete: not into the trash */
+	bool try_now;	       /* expire, bounce, requeue: ask for an attempt afterwards */
+	bool renew;	       /* release: age starts again */
+	bool keep_age;	       /* restore */
+	bool even_silent;      /* expire, bounce: also where nobody wants a failure notice */
+	bool forget_hosts;     /* retry: clear what the MTA believes of dead hosts */
+	bool whole_queue;      /* retry on a live qmail: all messages, by a signal */
+	const char *sendmail;  /* program to ask; NULL: the queue's */
 };
 
 /* One operation on one queue. */
@@ -106,8 +107,10 @@ struct action {
 	struct loader *loader; /* arena is replaced by held->arena while a message is read */
 	int64_t now;
 	bool dry_run;
-	bool offline;          /* set by run_begin: the MTA's daemon is stopped, and kept so during each batch */
-	int trash_fd;           /* this run's folder in the trash, opened before run_begin when delete wants it; -1 */
+	bool offline; /* set by run_begin: the MTA's daemon is stopped, and kept so during each
+			 batch */
+	int trash_fd; /* this run's folder in the trash, opened before run_begin when delete wants
+			 it; -1 */
 	const char *trash_path; /* its path, for the journal */
 	const char *run_id;
 	/* Notes for the user that are no errors ("12 null senders will become double bounces"). */
@@ -120,8 +123,8 @@ struct action {
 struct plan_item {
 	struct message_entry entry;
 	struct message_identity identity;
-	struct slice id;   /* script id */
-	bool named;        /* its id was given, or the expression names state: CELL_NAMED applies */
+	struct slice id; /* script id */
+	bool named;	 /* its id was given, or the expression names state: CELL_NAMED applies */
 };
 
 /* A message in a directory of ours (trash or save): see saved.h of src for its meta file. */
@@ -136,38 +139,43 @@ struct saved {
 struct held {
 	const struct plan_item *item; /* NULL for restore */
 	const struct saved *saved;    /* restore only */
-	const json_t *undo;           /* undo only: held->changes of the run that is taken back */
-	struct message message;       /* re-read under the lock; parts are loaded by the pipeline as the filter asks */
+	const json_t *undo;	      /* undo only: held->changes of the run that is taken back */
+	struct message message; /* re-read under the lock; parts are loaded by the pipeline as the
+				   filter asks */
 	struct arena arena;
-	/* Array of objects, what changes from what to what; exact enough to take it back. Made by prepare, owned by the
-	 * pipeline. Each object has "what" and, by it, members of the backend's own (documented in its ops file). */
+	/* Array of objects, what changes from what to what; exact enough to take it back. Made by
+	 * prepare, owned by the pipeline. Each object has "what" and, by it, members of the
+	 * backend's own (documented in its ops file). */
 	json_t *changes;
 	bool committed;
-	void *own;       /* the backend's, freed by let_go */
+	void *own; /* the backend's, freed by let_go */
 };
 
 struct backend_actions {
 	struct op_row ops[OP_COUNT];
-	/* Why a live queue, a missing program or a wrong target forbids this: ERROR_USAGE (64), ERROR_BUSY (75),
-	 * ERROR_NOQUEUE, ERROR_DENIED; nothing was touched. */
+	/* Why a live queue, a missing program or a wrong target forbids this: ERROR_USAGE (64),
+	 * ERROR_BUSY (75), ERROR_NOQUEUE, ERROR_DENIED; nothing was touched. */
 	int (*run_begin)(struct action *a, struct error *err);
 	void (*run_end)(struct action *a);
 	int (*batch_begin)(struct action *a, struct error *err);
 	void (*batch_end)(struct action *a);
-	/* Lock or pin h->item (or check that h->saved may come back), compare identity, start h->message (have =
-	 * PART_NAME, arena = &h->arena). The lock is tried a few times over about a second at most. */
+	/* Lock or pin h->item (or check that h->saved may come back), compare identity, start
+	 * h->message (have = PART_NAME, arena = &h->arena). The lock is tried a few times over
+	 * about a second at most. */
 	int (*take)(struct action *a, struct held *h, struct error *err);
-	/* Is the state of h->message, loaded, still what the directory says? Called after the filter was evaluated again,
-	 * immediately before prepare of the whole batch. May be NULL. */
+	/* Is the state of h->message, loaded, still what the directory says? Called after the
+	 * filter was evaluated again, immediately before prepare of the whole batch. May be NULL.
+	 */
 	int (*recheck)(struct action *a, struct held *h, struct error *err);
 	int (*sync)(struct action *a, struct error *err);
 	void (*let_go)(struct action *a, struct held *h);
-	/* Ask the MTA for an attempt at these (no lock is held); done[i] is set when the effect was seen, not when a program
-	 * said so. NULL: this MTA cannot be asked. */
+	/* Ask the MTA for an attempt at these (no lock is held); done[i] is set when the effect was
+	 * seen, not when a program said so. NULL: this MTA cannot be asked. */
 	int (*ask)(struct action *a, const struct plan_item *const *items, size_t count, bool *done,
 		   struct error *err);
-	/* Where the trash of this queue lies when --trash does not say: a directory on its filesystem that no wildcard of its
-	 * configuration matches. Into `out`; -1 when there is none. */
+	/* Where the trash of this queue lies when --trash does not say: a directory on its
+	 * filesystem that no wildcard of its configuration matches. Into `out`; -1 when there is
+	 * none. */
 	int (*trash_place)(const struct queue *q, char *out, size_t size);
 };
 
