@@ -5,7 +5,7 @@
 #ifndef MTAQ_BATCH_H
 #define MTAQ_BATCH_H
 
-#include "action.h"
+#include "pipeline.h"
 #include "journal.h"
 
 struct batch_run {

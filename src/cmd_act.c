@@ -1,6 +1,6 @@
 /* The acting commands: expire, bounce, requeue, retry, hold, release, delete, drop, move, save. All
  * the work is action_run(). */
-#include "action.h"
+#include "pipeline.h"
 #include "cmd.h"
 
 struct act_options {

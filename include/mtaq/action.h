@@ -2,7 +2,7 @@
  * What can be done to a message, and how a backend does it: the operations table of design and
  *contract.
  *
- * The one pipeline that calls all this is src/action.c; for each queue:
+ * The one pipeline that calls all this is src/pipeline.c; for each queue:
  *
  *	run_begin                                       refuse here what cannot be done on this
  *queue now for each batch of at most ACTION_BATCH messages: batch_begin take        each: lock,

@@ -6,7 +6,7 @@
  *
  * Contract for all operations: 0 / -1 with `err` (scope set) unless said; thread-safe for different loaders on one queue
  * once open() has returned; nothing is written, no atime changes, no lock is taken but the probe of PART_LOCK;
- * only src/select.c, src/worker.c and src/action.c call the per-message operations. No backend prints.
+ * only src/select.c, src/worker.c and src/batch.c call the per-message operations. No backend prints.
  */
 #ifndef MTAQ_BACKEND_H
 #define MTAQ_BACKEND_H

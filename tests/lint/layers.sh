@@ -19,13 +19,13 @@ with_layers() {
 	}
 	BEGIN {
 		modules(0, "slice arena error limits map status ascii8")
-		modules(1, "sysio timefmt timeprint calendar text buf utf8 locks spawn")
+		modules(1, "sysio timefmt timeprint calendar text buf utf8 locks spawn jsonbytes")
 		modules(2, "options header rfc2047 charset addr reply submission")
-		modules(3, "field fields message value backend op")
-		modules(4, "filter match registry")
-		modules(5, "select worker sort action journal logindex trash plan")
+		modules(3, "field fields message value backend")
+		modules(4, "filter match registry action op")
+		modules(5, "select worker sort journal logindex trash")
 		modules(6, "output out template")
-		modules(7, "main cmd global run queues selection ids list")
+		modules(7, "main cmd global run queues selection ids list plan batch actionlog pipeline")
 	}
 	'"$1"
 }
@@ -88,7 +88,7 @@ mta_headers() {
 none 'nothing in src includes a header of one MTA' mta_headers
 
 slot_calls() {
-	grep -rnE 'backend->(scan_begin|scan_next|scan_end|find|begin|load)\(' src | grep -v '^src/\(select\|worker\|action\)'
+	grep -rnE 'backend->(scan_begin|scan_next|scan_end|find|begin|load)\(' src | grep -v '^src/\(select\|worker\|batch\)'
 }
-none 'only the engine (select, worker) and action call the per-message operations' slot_calls
+none 'only the engine (select, worker) and batch call the per-message operations' slot_calls
 done_testing

@@ -1,5 +1,5 @@
-/* From a selection to what was done: see action.h. */
-#include "action.h"
+/* From a selection to what was done: see pipeline.h. */
+#include "pipeline.h"
 
 #include "batch.h"
 #include "trash.h"

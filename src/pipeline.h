@@ -5,8 +5,8 @@
  * queue. Everything that was done is printed (a line per message on stdout), journalled and logged;
  * the counts are true.
  */
-#ifndef MTAQ_ACTION_RUN_H
-#define MTAQ_ACTION_RUN_H
+#ifndef MTAQ_PIPELINE_H
+#define MTAQ_PIPELINE_H
 
 #include "plan.h"
 
