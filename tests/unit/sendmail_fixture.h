@@ -7,6 +7,8 @@
 #include "../../backends/sendmail/queue.h"
 #include "../../backends/sendmail/sendmail.h"
 
+#include <mtaq/limits.h>
+
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -117,6 +119,110 @@ static inline struct queue *open_scratch(const char *dir, const char *cf, struct
 		spec.option_count = 1;
 	}
 	return backend_sendmail.open(&spec, NULL, 1768478400, t ? count_trouble : NULL, t, err);
+}
+
+#define NOW	      INT64_C(1768478400) /* of the recorded queues */
+#define ALL_PARTS     ((parts_t)((1u << PART_COUNT) - 1))
+#define IN_SCRATCH(f) cmocka_unit_test_setup_teardown(f, make_scratch, remove_scratch)
+
+enum { MOST = 64 };
+
+/* An open queue with all of its messages loaded. */
+struct loaded {
+	struct queue *q;
+	struct arena names, arena[MOST];
+	struct message_entry entry[MOST];
+	struct message m[MOST];
+	size_t count, scan_errors;
+	unsigned states[STATE_COUNT];
+	struct sys_locks locks;
+	struct loader loader;
+};
+
+static inline void open_loaded(struct loaded *l, const char *dir, const char *cf, int64_t now)
+{
+	struct error err = ERROR_INIT;
+
+	*l = (struct loaded){.loader = {.locks = &l->locks, .now = now}};
+	sys_locks_init(&l->locks);
+	arena_init(&l->names, 0);
+	l->q = open_scratch(dir, cf, NULL, &err);
+	assert_non_null(l->q);
+}
+
+static inline void scan_all(struct loaded *l)
+{
+	struct scan *s = backend_sendmail.scan_begin(l->q, NULL);
+	struct error err = ERROR_INIT;
+	int r;
+
+	assert_non_null(s);
+	while ((r = backend_sendmail.scan_next(s, &l->names, &l->entry[l->count], &err)) != 0) {
+		if (r < 0) {
+			assert_int_equal(err.scope, SCOPE_MESSAGE);
+			l->scan_errors++;
+			error_clear(&err);
+			continue;
+		}
+		l->count++;
+		assert_true(l->count < MOST);
+	}
+	backend_sendmail.scan_end(s);
+}
+
+static inline void load_parts(struct loaded *l, size_t i, parts_t want)
+{
+	arena_free(&l->arena[i]);
+	arena_init(&l->arena[i], LIMIT_MESSAGE_BYTES);
+	l->loader.arena = &l->arena[i];
+	backend_sendmail.begin(l->q, &l->entry[i], &l->arena[i], &l->m[i]);
+	backend_sendmail.load(&l->loader, &l->m[i], want);
+}
+
+static inline void load_all(struct loaded *l)
+{
+	scan_all(l);
+	for (size_t i = 0; i < l->count; i++) {
+		load_parts(l, i, ALL_PARTS);
+		assert_int_equal(l->m[i].have, ALL_PARTS);
+		l->states[l->m[i].state]++;
+	}
+}
+
+static inline void close_loaded(struct loaded *l)
+{
+	for (size_t i = 0; i < MOST; i++)
+		arena_free(&l->arena[i]);
+	arena_free(&l->names);
+	sys_locks_free(&l->locks);
+	backend_sendmail.close(l->q);
+}
+
+/* The message of that file name. */
+static inline struct message *named(struct loaded *l, const char *name)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (slice_eq(l->entry[i].name, slice_from(name)))
+			return &l->m[i];
+	print_message("# no %s\n", name);
+	fail();
+	return NULL;
+}
+
+static inline void assert_slice(struct slice got, const char *want)
+{
+	assert_true(got.p != NULL && slice_eq(got, slice_from(want)));
+}
+
+/* Write one control file (and its data file), load it all. */
+static inline const struct message *load_text(struct loaded *l, struct slice text, int64_t now)
+{
+	make_file("mqueue/qfAAA00001", text);
+	make_file("mqueue/dfAAA00001", SLICE("body\n"));
+	open_loaded(l, "mqueue", "cf", now);
+	load_all(l);
+	assert_int_equal(l->count, 1);
+	return &l->m[0];
 }
 
 #endif

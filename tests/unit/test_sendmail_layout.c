@@ -365,8 +365,6 @@ static void test_long_path(void **state)
 	assert_int_equal(err.code, ERROR_LIMIT);
 }
 
-#define IN_SCRATCH(f) cmocka_unit_test_setup_teardown(f, make_scratch, remove_scratch)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -1,4 +1,4 @@
-/* Scanning, loading and finding messages in every recorded sendmail queue, and in damaged ones. */
+/* Loading messages, part by part, of every recorded sendmail queue, and damaged ones. */
 #include "unit/sendmail_fixture.h"
 
 #include <mtaq/limits.h>
@@ -7,98 +7,6 @@
 #ifdef __linux__
 #include <sys/inotify.h>
 #endif
-
-#define NOW	  INT64_C(1768478400) /* of the recorded queues */
-#define ALL_PARTS ((parts_t)((1u << PART_COUNT) - 1))
-
-enum { MOST = 64 };
-
-/* An open queue with all of its messages loaded. */
-struct loaded {
-	struct queue *q;
-	struct arena names, arena[MOST];
-	struct message_entry entry[MOST];
-	struct message m[MOST];
-	size_t count, scan_errors;
-	unsigned states[STATE_COUNT];
-	struct sys_locks locks;
-	struct loader loader;
-};
-
-static void open_loaded(struct loaded *l, const char *dir, const char *cf, int64_t now)
-{
-	struct error err = ERROR_INIT;
-
-	*l = (struct loaded){.loader = {.locks = &l->locks, .now = now}};
-	sys_locks_init(&l->locks);
-	arena_init(&l->names, 0);
-	l->q = open_scratch(dir, cf, NULL, &err);
-	assert_non_null(l->q);
-}
-
-static void scan_all(struct loaded *l)
-{
-	struct scan *s = backend_sendmail.scan_begin(l->q, NULL);
-	struct error err = ERROR_INIT;
-	int r;
-
-	assert_non_null(s);
-	while ((r = backend_sendmail.scan_next(s, &l->names, &l->entry[l->count], &err)) != 0) {
-		if (r < 0) {
-			assert_int_equal(err.scope, SCOPE_MESSAGE);
-			l->scan_errors++;
-			error_clear(&err);
-			continue;
-		}
-		l->count++;
-		assert_true(l->count < MOST);
-	}
-	backend_sendmail.scan_end(s);
-}
-
-static void load_parts(struct loaded *l, size_t i, parts_t want)
-{
-	arena_free(&l->arena[i]);
-	arena_init(&l->arena[i], LIMIT_MESSAGE_BYTES);
-	l->loader.arena = &l->arena[i];
-	backend_sendmail.begin(l->q, &l->entry[i], &l->arena[i], &l->m[i]);
-	backend_sendmail.load(&l->loader, &l->m[i], want);
-}
-
-static void load_all(struct loaded *l)
-{
-	scan_all(l);
-	for (size_t i = 0; i < l->count; i++) {
-		load_parts(l, i, ALL_PARTS);
-		assert_int_equal(l->m[i].have, ALL_PARTS);
-		l->states[l->m[i].state]++;
-	}
-}
-
-static void close_loaded(struct loaded *l)
-{
-	for (size_t i = 0; i < MOST; i++)
-		arena_free(&l->arena[i]);
-	arena_free(&l->names);
-	sys_locks_free(&l->locks);
-	backend_sendmail.close(l->q);
-}
-
-/* The message of that file name. */
-static struct message *named(struct loaded *l, const char *name)
-{
-	for (size_t i = 0; i < l->count; i++)
-		if (slice_eq(l->entry[i].name, slice_from(name)))
-			return &l->m[i];
-	print_message("# no %s\n", name);
-	fail();
-	return NULL;
-}
-
-static void assert_slice(struct slice got, const char *want)
-{
-	assert_true(got.p != NULL && slice_eq(got, slice_from(want)));
-}
 
 static void test_fixtures(void **state)
 {
@@ -230,17 +138,6 @@ static void test_header_bytes(void **state)
 	m = named(&l, "qf60EA052A016407");
 	assert_slice(m->header_bytes(m->arena, m, SLICE("<\201g>")), "<>");
 	close_loaded(&l);
-}
-
-/* Write one control file (and its data file), load it all. */
-static const struct message *load_text(struct loaded *l, struct slice text, int64_t now)
-{
-	make_file("mqueue/qfAAA00001", text);
-	make_file("mqueue/dfAAA00001", SLICE("body\n"));
-	open_loaded(l, "mqueue", "cf", now);
-	load_all(l);
-	assert_int_equal(l->count, 1);
-	return &l->m[0];
 }
 
 static void test_expires_by_class(void **state)
@@ -465,33 +362,6 @@ static void test_vanished(void **state)
 	close_loaded(&l);
 }
 
-static void test_wrong_places(void **state)
-{
-	static struct loaded l;
-
-	(void)state;
-	make_dir("mqueue");
-	make_dir("mqueue/qf");
-	make_dir("mqueue/df");
-	make_file("mqueue/qf/qfAAA00001", SLICE("V8\nSa\n.\n"));
-	make_file("mqueue/qf/tfAAA00001", SLICE(""));
-	make_file("mqueue/qf/TfAAA00001", SLICE(""));
-	make_file("mqueue/qf/xfAAA00001", SLICE(""));
-	make_file("mqueue/qf/qxAAA00001", SLICE(""));
-	make_file("mqueue/qf/QFAAA00001", SLICE(""));
-	make_file("mqueue/qf/.qfAAA0001", SLICE(""));
-	make_file("mqueue/qf/qf", SLICE(""));
-	make_file("mqueue/df/qfAAA00002", SLICE(""));
-	make_file("mqueue/qfAAA00003", SLICE("V8\nSa\n.\n"));
-	make_file("mqueue/qf/qf123456789012345678", SLICE(""));
-	make_file("mqueue/qf/qf1234567890123456789", SLICE(""));
-	open_loaded(&l, "mqueue", NULL, NOW);
-	scan_all(&l);
-	assert_int_equal(l.count, 3);
-	assert_int_equal(l.scan_errors, 2);
-	close_loaded(&l);
-}
-
 static void test_broken(void **state)
 {
 	static const char *const odd[] = {"qf60F9007B031929", "qf60F900r3031924",
@@ -521,140 +391,6 @@ static void test_broken(void **state)
 	assert_null(named(&l, "qf60F900x7031964")->sender.p);
 	assert_slice(named(&l, "qf60F900vC031879")->reason, "not renamed");
 	assert_int_equal(named(&l, "hf60F900it031884")->state, STATE_HELD);
-	close_loaded(&l);
-}
-
-/* Every entry of broken.ids that has a control file is found, by its exact id only. */
-static void test_broken_ids(void **state)
-{
-	const char *top = getenv("top_srcdir");
-	char path[1024], line[256];
-	static struct loaded l;
-	unsigned found = 0, missing = 0;
-	FILE *f;
-
-	(void)state;
-	snprintf(path, sizeof path, "%s/fixtures/sendmail/broken.ids", top ? top : ".");
-	unpack("broken");
-	open_loaded(&l, "mqueue", NULL, NOW);
-	f = fopen(path, "r");
-	assert_non_null(f);
-	while (fgets(line, sizeof line, f)) {
-		struct slice id = slice_trim(slice_skip(slice_from(line), 29));
-		struct message_entry out[4];
-		int n;
-
-		if (slice_eq(id, SLICE("(qf)")))
-			id = SLICE("qf");
-		if (slice_find(id, SLICE("\\n")) != SIZE_MAX)
-			id = SLICE("60FA\nAnl0001");
-		n = backend_sendmail.find(l.q, id, &l.names, out, 4, NULL);
-		assert_true(n >= 0);
-		found += n > 0;
-		missing += n == 0;
-		if (n && id.n > 3)
-			assert_int_equal(backend_sendmail.find(l.q, slice_take(id, id.n - 1),
-							       &l.names, out, 4, NULL),
-					 0);
-	}
-	fclose(f);
-	assert_int_equal(found, 40);
-	assert_int_equal(missing,
-			 2); /* the one without control file, the one with too long a name */
-	close_loaded(&l);
-}
-
-static void test_find(void **state)
-{
-	static const struct {
-		const char *id;
-		int found;
-		const char *first;
-	} rows[] = {
-	    {"60F900ui031747", 1, "qf60F900ui031747"},
-	    {"qf60F900ui031747", 1, "qf60F900ui031747"},
-	    {"hf60F900ui031747", 0, NULL},
-	    {"df60F900ui031747", 1, "qf60F900ui031747"},
-	    {"xf60F900ui031747", 0, NULL},
-	    {"60F900ui031747*", 1, "qf60F900ui031747"},
-	    {"60F900ui031747-", 1, "qf60F900ui031747"},
-	    {"60F900ui031747X", 1, "qf60F900ui031747"},
-	    {" 60F900ui031747! ", 1, "qf60F900ui031747"},
-	    {"qf60F900ui031747+", 1, "qf60F900ui031747"},
-	    {"60F900bi031781?", 1, "Qf60F900bi031781"},
-	    {"60F9003Z031889", 2, "qf60F9003Z031889"},
-	    {"hf60F9003Z031889", 1, "hf60F9003Z031889"},
-	    {"60F900ui03174", 0, NULL},
-	    {"60F900ui0317477", 0, NULL},
-	    {"60f900ui031747", 0, NULL},
-	    {"0F900ui031747", 0, NULL},
-	    {"60F900ui031747**", 0, NULL},
-	    {"*", 0, NULL},
-	    {"", 0, NULL},
-	    {"qf", 1, "qf"},
-	    {"../mqueue/qf60F900ui031747", 0, NULL},
-	    {"60FAAAff000001", 1, "qf60FAAAff000001"},
-	    {"/nowhere/qf60F900ui031747", 0, NULL},
-	};
-	static struct loaded l;
-	struct message_entry out[2];
-
-	(void)state;
-	unpack("broken");
-	open_loaded(&l, "mqueue", NULL, NOW);
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct error err = ERROR_INIT;
-
-		assert_int_equal(
-		    backend_sendmail.find(l.q, slice_from(rows[i].id), &l.names, out, 2, &err),
-		    rows[i].found);
-		if (rows[i].found)
-			assert_slice(out[0].name, rows[i].first);
-		assert_int_equal(err.code, ERROR_NONE);
-	}
-	assert_int_equal(
-	    backend_sendmail.find(l.q, SLICE("60F9003Z031889"), &l.names, out, 0, NULL), 2);
-	assert_int_equal(
-	    backend_sendmail.find(l.q, SLICE("60F900\0ui031747"), &l.names, out, 2, NULL), 0);
-	assert_int_equal(backend_sendmail.find(l.q,
-					       slice_from(in_scratch("mqueue/qf60F900ui031747")),
-					       &l.names, out, 2, NULL),
-			 1);
-	assert_int_equal(backend_sendmail.find(l.q, slice_from(in_scratch("mail/qf60F900ui031747")),
-					       &l.names, out, 2, NULL),
-			 0);
-	close_loaded(&l);
-}
-
-/* A path means that directory only; an id may be in several. */
-static void test_find_in_two_directories(void **state)
-{
-	static struct loaded l;
-	struct message_entry out[2];
-
-	(void)state;
-	make_dir("mqueue");
-	make_dir("mqueue/q1");
-	make_dir("mqueue/q2");
-	make_dir("mqueue/q2/qf");
-	make_dir("mqueue/q2/df");
-	make_file("mqueue/q1/qfAAA00001", SLICE("V8\n.\n"));
-	make_file("mqueue/q2/qf/qfAAA00001", SLICE("V8\n.\n"));
-	open_loaded(&l, "mqueue/q*", NULL, NOW);
-	assert_int_equal(backend_sendmail.find(l.q, SLICE("AAA00001"), &l.names, out, 2, NULL), 2);
-	assert_int_equal(backend_sendmail.find(l.q,
-					       slice_from(in_scratch("mqueue/q2/qf/qfAAA00001")),
-					       &l.names, out, 2, NULL),
-			 1);
-	assert_string_equal(sendmail_unit(out[0].unit)->name, "q2");
-	assert_int_equal(backend_sendmail.find(l.q,
-					       slice_from(in_scratch("mqueue/q2/df/dfAAA00001")),
-					       &l.names, out, 2, NULL),
-			 1);
-	assert_int_equal(backend_sendmail.find(l.q, slice_from(in_scratch("mqueue/q1/AAA00001")),
-					       &l.names, out, 2, NULL),
-			 1);
-	assert_string_equal(sendmail_unit(out[0].unit)->name, "q1");
 	close_loaded(&l);
 }
 
@@ -715,166 +451,6 @@ static void test_fifo_not_opened(void **state)
 }
 #endif
 
-struct told {
-	char text[2048];
-	size_t n;
-};
-
-static void on_file(void *ctx, const char *role, const char *path)
-{
-	struct told *t = ctx;
-
-	assert_int_equal(strncmp(path, scratch, strlen(scratch)), 0);
-	t->n += (size_t)snprintf(t->text + t->n, sizeof t->text - t->n, "%s=%s ", role,
-				 path + strlen(scratch));
-}
-
-static void test_files(void **state)
-{
-	static struct loaded l;
-	struct told t = {0};
-
-	(void)state;
-	unpack("split");
-	make_file("mqueue/q1/xf/xf60EM00la017224", SLICE(""));
-	make_file("mqueue/q1/qf/tf60EM00la017224", SLICE(""));
-	open_loaded(&l, "mqueue", NULL, NOW);
-	load_all(&l);
-	backend_sendmail.files(named(&l, "qf60EM00la017224"), on_file, &t);
-	assert_string_equal(t.text, "control=/mqueue/q1/qf/qf60EM00la017224 "
-				    "temporary=/mqueue/q1/qf/tf60EM00la017224 "
-				    "data=/mqueue/q1/df/df60EM00la017224 "
-				    "transcript=/mqueue/q1/xf/xf60EM00la017224 ");
-	close_loaded(&l);
-}
-
-static void test_open_data(void **state)
-{
-	static struct loaded l;
-	struct error err = ERROR_INIT;
-	bool whole = true;
-	char buf[16];
-	int fd;
-
-	(void)state;
-	unpack("groups");
-	open_loaded(&l, "mqueue", "mail/sendmail.cf", NOW);
-	load_all(&l);
-	/* its data file lies in another group's directory */
-	fd = backend_sendmail.open_data(named(&l, "qf60F900s1017387"), &whole, &err);
-	assert_true(fd >= 0);
-	assert_false(whole);
-	assert_int_equal(read(fd, buf, sizeof buf), 6);
-	close(fd);
-	assert_int_equal(unlink(in_scratch("mqueue/slow/df60F900s1017387")), 0);
-	assert_int_equal(backend_sendmail.open_data(named(&l, "qf60F900s1017387"), &whole, &err),
-			 -1);
-	assert_int_equal(err.code, ERROR_GONE);
-	close_loaded(&l);
-}
-
-static void on_line(void *ctx, char code, struct slice value)
-{
-	struct told *t = ctx;
-
-	t->n += (size_t)snprintf(t->text + t->n, sizeof t->text - t->n, "%c[%.*s]", code,
-				 SLICE_ARG(slice_take(value, 9)));
-}
-
-static void test_lister_lines(void **state)
-{
-	static struct loaded l;
-	struct told t = {0};
-
-	(void)state;
-	make_dir("mqueue");
-	make_file("cf", SLICE(""));
-	load_text(&l, SLICE("V8\r\n\nSa\n\tfold\n.\nR:after\n"), NOW);
-	backend_sendmail.lister_lines(&l.m[0], on_line, &t);
-	assert_string_equal(t.text, "V[8]S[a]\t[fold].[]R[:after]");
-	close_loaded(&l);
-}
-
-static void test_locked(void **state)
-{
-	static struct loaded l;
-	int fd;
-
-	(void)state;
-	make_dir("mqueue");
-	make_file("mqueue/qfAAA00001", SLICE("V8\n.\n"));
-	fd = open(in_scratch("mqueue/qfAAA00001"), O_RDWR);
-	open_loaded(&l, "mqueue", NULL, NOW);
-	scan_all(&l);
-	load_parts(&l, 0, PART_LOCK);
-	assert_int_equal(l.m[0].locked, 0);
-	assert_true(l.loader.locks_fresh);
-	assert_int_equal(lockf(fd, F_TLOCK, 0), 0);
-	/* the table is read once per chunk */
-	if (l.locks.known) {
-		load_parts(&l, 0, PART_LOCK);
-		assert_int_equal(l.m[0].locked, 0);
-		l.loader.locks_fresh = false;
-		load_parts(&l, 0, PART_LOCK);
-		assert_int_equal(l.m[0].locked, 1);
-	}
-	close(fd);
-	close_loaded(&l);
-}
-
-/* Each field either needs something or says why it cannot be; what needs a part that is made of
- * another needs both. */
-static void test_table(void **state)
-{
-	const struct backend *b = &backend_sendmail;
-
-	(void)state;
-	for (int f = 0; f < FIELD_COUNT; f++) {
-		assert_true((b->needs[f] != 0) != (b->lacks[f] != NULL));
-		assert_false(b->needs[f] & PART_LOG);
-		if (b->needs[f] & (PART_RECIPIENTS | PART_HEADER))
-			assert_true(b->needs[f] & PART_CONTROL);
-	}
-	assert_int_equal(b->cost[PART_NAME_I], 0);
-	assert_ptr_equal(backend_find("sendmail"), b);
-}
-
-static void on_fact(void *ctx, const char *key, const char *value, const char *why)
-{
-	struct told *t = ctx;
-
-	assert_true(key && value);
-	t->n += (size_t)snprintf(t->text + t->n, sizeof t->text - t->n, "%s=%s(%s)\n", key,
-				 strncmp(value, scratch, strlen(scratch)) ? value : "PATH",
-				 why && strstr(why, "line") ? strstr(why, "line") : "");
-	assert_true(t->n < sizeof t->text);
-}
-
-static void test_describe(void **state)
-{
-	static struct loaded l;
-	struct told t = {0};
-	struct lister_facts facts;
-
-	(void)state;
-	make_dir("mqueue");
-	make_file("cf",
-		  SLICE("O MinQueueAge=27m\nO Timeout.queuereturn=3d\nO PidFile=/no/such/file\n"));
-	open_loaded(&l, "mqueue", "cf", NOW);
-	backend_sendmail.describe(l.q, on_fact, &t);
-	assert_non_null(strstr(t.text, "\ndirectory=PATH()"));
-	assert_non_null(strstr(t.text, "\nMinQueueAge=27m(line 1)"));
-	assert_non_null(strstr(t.text, "\nreturn.dsn=3d(line 2)"));
-	assert_non_null(strstr(t.text, "\nwarning.normal=never()"));
-	assert_non_null(strstr(t.text, "\ndaemon=not running()"));
-	backend_sendmail.lister_facts(l.q, &facts);
-	assert_int_equal(facts.min_queue_age, 27 * 60);
-	assert_int_equal(facts.max_queue_age, 0);
-	close_loaded(&l);
-}
-
-#define IN_SCRATCH(f) cmocka_unit_test_setup_teardown(f, make_scratch, remove_scratch)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -889,21 +465,11 @@ int main(void)
 	    IN_SCRATCH(test_data_file),
 	    IN_SCRATCH(test_data_elsewhere),
 	    IN_SCRATCH(test_vanished),
-	    IN_SCRATCH(test_wrong_places),
 	    IN_SCRATCH(test_broken),
-	    IN_SCRATCH(test_broken_ids),
-	    IN_SCRATCH(test_find),
-	    IN_SCRATCH(test_find_in_two_directories),
 	    IN_SCRATCH(test_no_atime),
 #ifdef __linux__
 	    IN_SCRATCH(test_fifo_not_opened),
 #endif
-	    IN_SCRATCH(test_files),
-	    IN_SCRATCH(test_open_data),
-	    IN_SCRATCH(test_lister_lines),
-	    IN_SCRATCH(test_locked),
-	    cmocka_unit_test(test_table),
-	    IN_SCRATCH(test_describe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
