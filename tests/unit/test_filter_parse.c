@@ -389,9 +389,10 @@ static void test_limits(void **state)
 		    "the expression is nested more than 200 deep");
 	/* one after the other is not deep */
 	check_limit(repeat("", "(not bounce) and ", 2 * LIMIT_EXPR_DEPTH, "bounce"), 0, NULL);
-	/* LIMIT_EXPR_NODES: one is the or itself */
-	check_limit(repeat("", "cc==''||", 1, "bounce"), 0, NULL);
-	check_limit(repeat("", "bounce or ", LIMIT_EXPR_BYTES / 10 - 1, "bounce"), 0, NULL);
+	/* LIMIT_EXPR_NODES: two for each part, the last one, the or */
+	check_limit(repeat("", "!locked||", LIMIT_EXPR_NODES / 2 - 1, "locked"), 0, NULL);
+	check_limit(repeat("", "!locked||", LIMIT_EXPR_NODES / 2, "locked"), 44992,
+		    "the expression has more than 10000 parts");
 	/* LIMIT_EXPR_BYTES */
 	check_limit(repeat("", " ", LIMIT_EXPR_BYTES - 6, "bounce"), 0, NULL);
 	check_limit(repeat("", " ", LIMIT_EXPR_BYTES - 5, "bounce"), LIMIT_EXPR_BYTES,
