@@ -2,7 +2,7 @@
 # The fields in mtaq-filter(7) are those of `mtaq fields`, in its order, with the same type and the same MTAs.
 . "${top_srcdir:-.}/tests/lib.sh"
 
-# NAME TYPE MTA... of the first list below FIELDS: .It Cm NAME, then "Type; mta, mta." or "Type; neither."
+# NAME TYPE MTA... of the first list below FIELDS: .It Cm NAME, then "Type; mta, mta." or "Type." when no MTA has it
 awk '
 /^\.Sh / { inside = /^\.Sh FIELDS/; depth = 0 }
 !inside { next }
@@ -18,7 +18,7 @@ wanted {
 	wanted = 0
 	sub(/\..*/, "")
 	split($0, part, /; */)
-	gsub(/,|neither/, "", part[2])
+	gsub(/,/, "", part[2])
 	gsub(/ +/, " ", part[2])
 	sub(/ +$/, "", part[2])
 	print name, tolower(part[1]), ":" (part[2] == "" ? "" : " " part[2])
