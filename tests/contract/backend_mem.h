@@ -63,4 +63,7 @@ void mem_gate_open(struct queue *q, size_t chunk);
 /* Wait until a thread is held at the gate. */
 void mem_gate_wait(struct queue *q, size_t chunk);
 
+/* Private: copy the members that field `f` shows. */
+void mem_take(struct message *m, const struct message *is, enum field_id f);
+
 #endif

@@ -43,14 +43,23 @@ static void find_archive(const struct fixture *f, char path[512])
 		snprintf(path, 512, "%s/fixtures/%s/%s.tar.gz", top ? top : ".", f->kind, f->name);
 }
 
-void fixture_unpack(struct fixture *f, const char *kind, const char *name)
+/* Memory is faster, and there are many copies. */
+static const char *temporary(void)
 {
 	const char *tmp = getenv("TMPDIR");
+
+	if (tmp && tmp[0])
+		return tmp;
+	return access("/dev/shm", R_OK | W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp";
+}
+
+void fixture_unpack(struct fixture *f, const char *kind, const char *name)
+{
 	char archive[512];
 
 	*f = (struct fixture){.kind = kind, .name = name};
 	find_archive(f, archive);
-	if (snprintf(f->dir, sizeof f->dir, "%s/mtaq-test.XXXXXXXX", tmp ? tmp : "/tmp") >=
+	if (snprintf(f->dir, sizeof f->dir, "%s/mtaq-test.XXXXXXXX", temporary()) >=
 	    (int)sizeof f->dir)
 		fail_msg("TMPDIR is too long");
 	if (!mkdtemp(f->dir))
@@ -133,7 +142,8 @@ static char *join_lines(struct lines *l)
 	size_t n = 1, at = 0;
 	char *text;
 
-	qsort(l->list, l->count, sizeof *l->list, by_text);
+	if (l->count)
+		qsort(l->list, l->count, sizeof *l->list, by_text);
 	for (size_t i = 0; i < l->count; i++)
 		n += strlen(l->list[i]) + 1;
 	text = malloc(n);

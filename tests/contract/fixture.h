@@ -18,7 +18,7 @@ enum {
 
 /* Unpack fixtures/KIND/NAME.tar into a new directory. Fails the test when it cannot. */
 void fixture_unpack(struct fixture *f, const char *kind, const char *name);
-/* Open the unpacked queue with the configuration that came with it. `trouble` may be NULL. */
+/* Open the unpacked queue with the configuration that came with it. */
 struct queue *fixture_open(const struct fixture *f, trouble_fn *trouble, void *ctx);
 /* Remove the directory. May be called twice. */
 void fixture_remove(struct fixture *f);

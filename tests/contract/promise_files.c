@@ -109,10 +109,16 @@ struct copy {
 	struct subject subject;
 };
 
+static void ignore_trouble(void *ctx, const struct error *err)
+{
+	(void)ctx;
+	(void)err;
+}
+
 static void copy_init(struct copy *c, const struct contract_case *of)
 {
 	fixture_unpack(&c->fixture, of->kind, of->name);
-	c->queue = fixture_open(&c->fixture, NULL, NULL);
+	c->queue = fixture_open(&c->fixture, ignore_trouble, NULL);
 	entries_scan(&c->entries, c->queue);
 	subject_init(&c->subject);
 }
@@ -130,11 +136,13 @@ static void remove_files(struct copy *c)
 	assert_int_equal(nftw(c->fixture.queue_dir, remove_file, 16, FTW_PHYS), 0);
 }
 
-/* A directory stands where a file should be: that does not vanish with the files. */
-static bool is_directory(const struct message *m, parts_t part)
+/* A directory stands where a file should be: that does not vanish with the files, so the message is
+ * damaged, not gone. */
+static bool is_directory(const struct message *m)
 {
 	for (int p = 0; p < PART_COUNT; p++)
-		if ((m->failed & part & PART(p)) && strstr(m->why[p]->text, "directory"))
+		if ((m->failed & PART(p)) &&
+		    (strstr(m->why[p]->text, "directory") || strstr(m->why[p]->text, "is missing")))
 			return true;
 	return false;
 }
@@ -145,7 +153,7 @@ static void check_vanished(struct copy *c, size_t i, parts_t part)
 
 	subject_begin(&c->subject, c->queue, &c->entries.list[i]);
 	subject_load(&c->subject, part);
-	if (!m->gone && !is_directory(m, part))
+	if (!m->gone && !is_directory(m))
 		fail_msg("%s: %.*s vanished, but part %x does not say so", c->fixture.name,
 			 SLICE_ARG(m->entry.name), part);
 	/* gone is gone */
@@ -160,8 +168,6 @@ PROMISE(vanished)
 	const struct contract_case *of = *state;
 	struct copy c;
 
-	if (!case_on_disk(of))
-		skip();
 	copy_init(&c, of);
 	remove_files(&c);
 	for (size_t i = 0; i < c.entries.count; i++)
@@ -178,8 +184,6 @@ PROMISE(vanishing)
 					PART_RECIPIENTS | PART_HEADER};
 	const struct contract_case *of = *state;
 
-	if (!case_on_disk(of))
-		skip();
 	for (size_t k = 0; k < sizeof first / sizeof first[0]; k++) {
 		struct subject *s;
 		struct copy c;
@@ -197,8 +201,7 @@ PROMISE(vanishing)
 			parts_t failed = s[i].message.failed;
 
 			subject_load(&s[i], PARTS_ALL);
-			if (!s[i].message.gone && !failed &&
-			    !is_directory(&s[i].message, PARTS_ALL))
+			if (!s[i].message.gone && !failed && !is_directory(&s[i].message))
 				fail_msg("%.*s vanished after %x: not gone",
 					 SLICE_ARG(s[i].message.entry.name), first[k]);
 			subject_free(&s[i]);
@@ -253,8 +256,6 @@ PROMISE(nothing_written)
 	char *before, *after;
 	struct copy c;
 
-	if (!case_on_disk(of))
-		skip();
 	copy_init(&c, of);
 	before = tree_snapshot(c.fixture.dir);
 	use_everything(&c);
@@ -271,8 +272,6 @@ PROMISE(atimes_kept)
 	char *before, *after;
 	struct copy c;
 
-	if (!case_on_disk(of))
-		skip();
 	copy_init(&c, of);
 	if (!tree_age_atimes(c.fixture.dir)) {
 		copy_free(&c);

@@ -35,11 +35,17 @@ static struct contract_case cases[] = {
 
 #define ROW(name, text)                                                                            \
 	{                                                                                          \
-#name, text, promise_##name                                                        \
+		text, promise_##name, false                                                        \
+	}
+/* only of queues that lie on disk */
+#define DISK(name, text)                                                                           \
+	{                                                                                          \
+		text, promise_##name, true                                                         \
 	}
 static const struct promise {
-	const char *name, *text;
+	const char *text;
 	CMUnitTestFunction test;
+	bool on_disk;
 } promises[] = {
     ROW(functions, "every function is there"),
     ROW(facts, "needs, prices and states fit together"),
@@ -66,10 +72,10 @@ static const struct promise {
     ROW(lister, "the lister's lines and facts"),
     ROW(files_exist, "files named are there"),
     ROW(open_data, "the data file is the body"),
-    ROW(vanished, "what vanished is gone, not an error"),
-    ROW(vanishing, "what vanishes between two loads is gone"),
-    ROW(nothing_written, "nothing is written"),
-    ROW(atimes_kept, "no atime moves"),
+    DISK(vanished, "what vanished is gone, not an error"),
+    DISK(vanishing, "what vanishes between two loads is gone"),
+    DISK(nothing_written, "nothing is written"),
+    DISK(atimes_kept, "no atime moves"),
 };
 
 enum { CASES = sizeof cases / sizeof cases[0], PROMISES = sizeof promises / sizeof promises[0] };
@@ -95,9 +101,13 @@ static void fill(size_t at, struct contract_case *c, const struct promise *p)
 
 int main(void)
 {
+	size_t count = 0;
+
 	for (size_t i = 0; i < CASES; i++)
 		for (size_t j = 0; j < PROMISES; j++)
-			fill(i * PROMISES + j, &cases[i], &promises[j]);
+			if (case_on_disk(&cases[i]) || !promises[j].on_disk)
+				fill(count++, &cases[i], &promises[j]);
+	/* the rest of the array stays empty: cmocka passes over rows without a function */
 	alarm(300);
 	return cmocka_run_group_tests(tests, NULL, close_cases);
 }
