@@ -244,12 +244,22 @@ static void test_broken_grammar(void **state)
 	    {"header['X']", 0,
 	     "header by itself is neither yes nor no: compare it (header[\"NAME\"] == 'text' or =~ "
 	     "/regex/) or ask has(header[\"NAME\"])"},
+	    {"attempts", 0,
+	     "attempts by itself is neither yes nor no: compare it (attempts > 5) or ask "
+	     "has(attempts)"},
+	    {"size", 0,
+	     "size by itself is neither yes nor no: compare it (size > 10M) or ask has(size)"},
+	    {"arrival", 0,
+	     "arrival by itself is neither yes nor no: compare it (arrival < 2026-11-20) or ask "
+	     "has(arrival)"},
 	    {"state and bounce", 0,
 	     "state by itself is neither yes nor no: compare it (state == NAME) or ask has(state)"},
 	    {"age >", 5, "the expression ends where a value should follow"},
 	    {"sender not 'a'", 11, "expected in after a field and not, found 'a'"},
 	    {"id in", 5, "the expression ends where ('a', 'b') or file 'path' should follow"},
 	    {"id in 'a'", 6, "expected ('a', 'b') or file 'path', found 'a'"},
+	    {"id in (", 7, "the expression ends where a value should follow"},
+	    {"id in ('a'", 10, "the expression ends where , or ) should follow"},
 	    {"id in ()", 7, "expected a value, found )"},
 	    {"id in ('a',)", 11, "expected a value, found )"},
 	    {"id in ('a' 'b')", 11, "expected , or ), found 'b'"},
