@@ -46,11 +46,6 @@ static struct slice boundary_of(struct slice content_type)
 	return SLICE_NONE;
 }
 
-static bool is_boundary(struct slice line, struct slice boundary)
-{
-	return slice_starts(line, SLICE("--")) && slice_starts(slice_skip(line, 2), boundary);
-}
-
 static bool is_quoted_message(struct slice type)
 {
 	static const char *const types[] = {"message/rfc822", "message/global",
@@ -77,22 +72,54 @@ static struct slice part_type(struct slice *rest)
 	return type;
 }
 
-static struct slice in_multipart(struct slice body, struct slice boundary, int depth)
-{
-	struct slice rest = body, line, type, found;
+/* Boundaries of the multiparts that we are in, innermost last. */
+struct nesting {
+	struct slice boundary[NESTED_MAX];
+	size_t depth;
+};
 
-	while (take_line(&rest, &line)) {
-		if (!is_boundary(line, boundary))
+static void enter(struct nesting *n, struct slice type)
+{
+	struct slice boundary;
+
+	if (n->depth == NESTED_MAX || !starts_without_case(type, SLICE("multipart/")))
+		return;
+	boundary = boundary_of(type);
+	if (boundary.n)
+		n->boundary[n->depth++] = boundary;
+}
+
+/* Does `line` begin a part? Leaves the multiparts that end with it. */
+static bool begins_part(struct nesting *n, struct slice line)
+{
+	if (!slice_starts(line, SLICE("--")))
+		return false;
+	line = slice_skip(line, 2);
+	for (size_t i = n->depth; i-- > 0;) {
+		if (!slice_starts(line, n->boundary[i]))
+			continue;
+		n->depth = i + 1;
+		if (slice_starts(slice_skip(line, n->boundary[i].n), SLICE("--")))
+			n->depth = i;
+		return n->depth > i;
+	}
+	return false;
+}
+
+/* One pass over the body, whatever is nested in what: a hostile one must not cost more. */
+static struct slice in_multipart(struct slice type, struct slice body)
+{
+	struct nesting n = {.depth = 0};
+	struct slice rest = body, line;
+
+	enter(&n, type);
+	while (n.depth && take_line(&rest, &line)) {
+		if (!begins_part(&n, line))
 			continue;
 		type = part_type(&rest);
 		if (is_quoted_message(type))
 			return rest;
-		if (depth > 0 && starts_without_case(type, SLICE("multipart/")) &&
-		    boundary_of(type).n) {
-			found = in_multipart(rest, boundary_of(type), depth - 1);
-			if (found.p)
-				return found;
-		}
+		enter(&n, type);
 	}
 	return SLICE_NONE;
 }
@@ -114,13 +141,7 @@ static struct slice below_qmail_line(struct slice body)
 
 struct slice original_header(struct slice content_type, struct slice body)
 {
-	struct slice type = slice_trim(content_type);
+	struct slice found = in_multipart(slice_trim(content_type), body);
 
-	if (starts_without_case(type, SLICE("multipart/")) && boundary_of(type).n) {
-		struct slice found = in_multipart(body, boundary_of(type), NESTED_MAX);
-
-		if (found.p)
-			return found;
-	}
-	return below_qmail_line(body);
+	return found.p ? found : below_qmail_line(body);
 }

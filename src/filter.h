@@ -64,7 +64,7 @@ enum verdict filter_eval(const struct filter *bound, struct filter_state *s, con
 /* The same by the naive way: the expression as written, all parts loaded or failed, no memory of results, nothing folded or
  * reordered: for tests to compare with. */
 enum verdict filter_eval_naive(const struct filter *bound, struct filter_state *s, const struct field_context *c);
-/* The pattern that hit its match limit LIMIT_REGEX_ERRORS times, NULL while there is none. */
+/* The pattern that hit its match limit LIMIT_REGEX_ERRORS times, as written (/x/i), NULL while there is none. */
 const char *filter_runaway(const struct filter *bound);
 
 #endif

@@ -25,9 +25,6 @@ static int not_a_value(const struct sema *s, const struct field *f, const struct
 {
 	struct slice shown = token_shown(t);
 
-	if (t->kind == TOKEN_END)
-		return sema_fail(s, t, "the expression ends where a value for %s should follow",
-				 f->name);
 	if (names_field(t))
 		return sema_fail(
 		    s, t,

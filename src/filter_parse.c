@@ -123,7 +123,8 @@ static int parse_values(struct parser *p, const struct token *in, struct leaf *l
 	do {
 		if (advance(p) < 0 || grow_values(p, &values, count) < 0)
 			return -1;
-		if (p->token.kind == TOKEN_RPAREN || p->token.kind == TOKEN_COMMA)
+		if (p->token.kind == TOKEN_RPAREN || p->token.kind == TOKEN_COMMA ||
+		    p->token.kind == TOKEN_END)
 			return expected(p, "a value");
 		values[count++] = p->token;
 		if (advance(p) < 0)

@@ -133,7 +133,7 @@ bool lister_units(struct lister *l, size_t queue, const struct select_request *r
 	for (size_t i = 0; more && i < units.count; i++) {
 		size_t n = of_unit(&k, at, units.list[i]);
 
-		more = print_unit(l, queue, request, units.list[i], k.list + at, n);
+		more = print_unit(l, queue, request, units.list[i], n ? k.list + at : NULL, n);
 		at += n;
 	}
 	free(k.list);

@@ -24,7 +24,7 @@ static const struct {
     {FIELD_ARRIVAL, "arrival_time"},
     {FIELD_SIZE, "message_size"},
     {FIELD_SENDER_DOMAIN, "sender_domain"},
-    {FIELD_RECIPIENT_ALL, "address"},
+    {FIELD_RECIPIENT, "address"},
     {FIELD_RECIPIENT_DOMAIN, "domain"},
     {FIELD_RECIPIENTS, "recipient_count"},
     {FIELD_PENDING, "pending_count"},
@@ -42,7 +42,7 @@ static const char *member_name(const struct field *f)
 /* "address" stands for the fields that only choose among recipients. */
 static bool is_listed(const struct field *f)
 {
-	return !(f->flags & FIELD_NOT_JSON) && f->id != FIELD_RECIPIENT &&
+	return !(f->flags & FIELD_NOT_JSON) && f->id != FIELD_RECIPIENT_ALL &&
 	       f->id != FIELD_RECIPIENT_DONE;
 }
 
@@ -249,9 +249,11 @@ static int put_message(json_t *object, const struct field_context *c)
 		if (!of_recipients && is_listed(f) && put_field(object, c, f) < 0)
 			return -1;
 	}
-	if (output_has(c, FIELD_RECIPIENT_ALL) == HAS_VALUE &&
-	    (put_recipients(object, c, "recipients", false) < 0 ||
-	     put_recipients(object, c, "recipients_done", true) < 0))
+	if (output_has(c, FIELD_RECIPIENT) == HAS_VALUE &&
+	    put_recipients(object, c, "recipients", false) < 0)
+		return -1;
+	if (output_has(c, FIELD_RECIPIENT_DONE) == HAS_VALUE &&
+	    put_recipients(object, c, "recipients_done", true) < 0)
 		return -1;
 	return c->message->failed ? put_errors(object, c) : 0;
 }

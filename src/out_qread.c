@@ -97,8 +97,8 @@ static int message(const struct output *o, const struct field_context *c, struct
 static void fields(const struct output *o, void (*add)(void *ctx, enum field_id field), void *ctx)
 {
 	static const enum field_id list[] = {
-	    FIELD_STATE,	 FIELD_ARRIVAL, FIELD_SIZE,   FIELD_SENDER,
-	    FIELD_RECIPIENT_ALL, FIELD_CHANNEL, FIELD_BOUNCE, FIELD_ACCEPTED,
+	    FIELD_STATE,     FIELD_ARRIVAL, FIELD_SIZE,	  FIELD_SENDER,	  FIELD_RECIPIENT_ALL,
+	    FIELD_RECIPIENT, FIELD_CHANNEL, FIELD_BOUNCE, FIELD_ACCEPTED,
 	};
 
 	(void)o;

@@ -80,7 +80,8 @@ int qmail_find_todo(const struct queue_qmail *q, uint64_t n, enum qmail_file *f,
 	 * flat todo. */
 	if (r == 0 && q->big_todo)
 		r = qmail_stat(q, *f = FILE_TODO_OTHER, n, st, err);
-	return r;
+	/* todo/0 of a split todo is no message */
+	return r > 0 && *f == FILE_TODO_OTHER && S_ISDIR(st->st_mode) ? 0 : r;
 }
 
 int64_t qmail_mtime_ns(const struct stat *st)

@@ -108,15 +108,15 @@ static bool has_empty_line(struct slice s, size_t from)
 	       slice_find(rest, SLICE("\n\r\n")) != SIZE_MAX;
 }
 
-/* Read until the header has ended, the file ends, or `limit` bytes are there. *whole: the file
- * ended. */
-static int read_header(int fd, struct arena *a, const char *path, size_t limit, struct slice *out,
-		       bool *whole, struct error *err)
+/* Read until an empty line or the file's end, or until LIMIT_HEADER_BYTES (*all false then). */
+static int read_header(int fd, struct arena *a, const char *path, struct slice *out, bool *all,
+		       struct error *err)
 {
+	const size_t limit = LIMIT_HEADER_BYTES;
 	size_t room = FIRST_READ, n = 0, checked = 0;
 	char *p = arena_alloc(a, room);
 
-	*whole = false;
+	*all = true;
 	for (;;) {
 		ssize_t got;
 
@@ -127,9 +127,12 @@ static int read_header(int fd, struct arena *a, const char *path, size_t limit, 
 			return error_set(err, ERROR_SYSTEM, "%s: read error", path);
 		n += (size_t)got;
 		*out = slice_of(p, n);
-		*whole = got == 0;
-		if (*whole || n >= limit || has_empty_line(*out, checked))
+		if (got == 0 || has_empty_line(*out, checked))
 			return 0;
+		if (n >= limit) {
+			*all = false;
+			return 0;
+		}
 		checked = n > 2 ? n - 2 : 0;
 		if (n == room) {
 			size_t more = room * 4 < limit ? room * 4 : limit;
@@ -140,10 +143,13 @@ static int read_header(int fd, struct arena *a, const char *path, size_t limit, 
 	}
 }
 
-/* The header ended before the limit: with an empty line, with the file, or at a line that is no
- * field. */
-static int parse_header(struct message *m, struct slice text, bool whole, struct slice *body,
-			const char *path, struct error *err)
+static int too_large(const char *path, const char *what, unsigned limit, struct error *err)
+{
+	return error_set(err, ERROR_LIMIT, "%s: the %s is larger than %u bytes", path, what, limit);
+}
+
+static int parse_header(struct message *m, struct slice text, struct slice *body, const char *path,
+			struct error *err)
 {
 	struct header_list headers = {0};
 
@@ -152,21 +158,40 @@ static int parse_header(struct message *m, struct slice text, bool whole, struct
 		return -1;
 	}
 	m->headers = headers;
-	if (!whole && !body->p)
-		return error_set(err, ERROR_LIMIT, "%s: the header is larger than %u bytes", path,
-				 LIMIT_HEADER_BYTES);
 	return 0;
+}
+
+/* Without the last line, which was cut somewhere; a single line stays. */
+static struct slice whole_lines(struct slice text)
+{
+	size_t n = text.n;
+
+	while (n && text.p[n - 1] != '\n')
+		n--;
+	return n ? slice_take(text, n) : text;
+}
+
+static int get_header(struct message *m, int fd, const char *path, struct error *err)
+{
+	struct slice text, body = SLICE_NONE;
+	bool all;
+
+	if (read_header(fd, m->arena, path, &text, &all, err) < 0)
+		return -1;
+	if (!all)
+		text = whole_lines(text);
+	if (parse_header(m, text, &body, path, err) < 0)
+		return -1;
+	/* past the limit it is fine only if it ended before: at a line that is no field */
+	return all || body.n ? 0 : too_large(path, "header", LIMIT_HEADER_BYTES, err);
 }
 
 static void load_header(struct message *m, int fd, const char *path)
 {
 	struct error e = ERROR_INIT;
-	struct slice text, body = SLICE_NONE;
-	bool whole;
 
 	m->have |= PART_HEADER;
-	if (read_header(fd, m->arena, path, LIMIT_HEADER_BYTES, &text, &whole, &e) < 0 ||
-	    parse_header(m, text, whole, &body, path, &e) < 0)
+	if (get_header(m, fd, path, &e) < 0)
 		part_fail(m, PART_HEADER_I, &e);
 }
 
@@ -184,19 +209,16 @@ static void load_body(struct message *m, int fd, const struct stat *st, const ch
 		return;
 	}
 	m->have |= PART_HEADER;
-	if (parse_header(m, text, true, &body, path, &e) < 0)
-		part_fail(m, PART_HEADER_I, &e);
-	else if (body.p && (size_t)(body.p - text.p) > LIMIT_HEADER_BYTES)
-		error_set(&e, ERROR_LIMIT, "%s: the header is larger than %u bytes", path,
-			  LIMIT_HEADER_BYTES);
+	if (parse_header(m, text, &body, path, &e) == 0 &&
+	    (body.p ? (size_t)(body.p - text.p) : text.n) > LIMIT_HEADER_BYTES)
+		too_large(path, "header", LIMIT_HEADER_BYTES, &e);
 	if (e.code != ERROR_NONE) {
 		part_fail(m, PART_HEADER_I, &e);
 		part_fail(m, PART_BODY_I, &e);
 	}
 	m->body = body.p ? body : slice_skip(text, text.n);
 	if (m->body.n > LIMIT_BODY_BYTES) {
-		error_set(&e, ERROR_LIMIT, "%s: the body is larger than %u bytes", path,
-			  LIMIT_BODY_BYTES);
+		too_large(path, "body", LIMIT_BODY_BYTES, &e);
 		part_fail(m, PART_BODY_I, &e);
 	}
 }

@@ -38,7 +38,8 @@ static void say_option(const struct telling *t, enum cf_option id, const char *k
 
 	if (!v->text.p && !otherwise)
 		return;
-	snprintf(text, sizeof text, "%" SLICE_FMT, SLICE_ARG(v->text));
+	snprintf(text, sizeof text, "%" SLICE_FMT,
+		 SLICE_ARG(v->text.n ? v->text : SLICE("(empty)")));
 	say(t, key, v->text.p ? text : otherwise, v->line);
 }
 

@@ -20,7 +20,7 @@ struct request {
 /* mailq puts these after an id, all of which end in a digit. */
 static struct slice without_mark(struct slice s)
 {
-	if (s.n > 1 && strchr("*!-X?+", s.p[s.n - 1]) && ascii_isdigit(s.p[s.n - 2]))
+	if (s.n > 1 && memchr("*!-X?+", s.p[s.n - 1], 6) && ascii_isdigit(s.p[s.n - 2]))
 		s.n--;
 	return s;
 }

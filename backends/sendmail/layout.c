@@ -5,7 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
+
+enum { NAME_ROOM = LIMIT_NAME_BYTES + 8 /* slash, prefix, name, NUL */ };
 
 /* What layout_open carries around. */
 struct opening {
@@ -128,6 +131,8 @@ static int open_unit(struct opening *o, struct sendmail_unit *u, struct error *e
 	u->base.path = path.p;
 	if (!u->xf.p || !path.p)
 		return no_memory(err);
+	if (u->qf.n + NAME_ROOM > PATH_MAX || u->df.n + NAME_ROOM > PATH_MAX)
+		return error_set(err, ERROR_LIMIT, "%s: path too long", u->qf.p);
 	if (fstat(u->qf_fd, &st) < 0)
 		return error_sys(err, errno, "%s", u->qf.p);
 	u->dev = st.st_dev;

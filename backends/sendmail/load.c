@@ -255,6 +255,10 @@ static void check_ended(struct message *m, parts_t part)
 
 	if (parsed(m)->ended)
 		return;
+	if (m->failed & PART_CONTROL) {
+		fail(m, part, m->why[PART_CONTROL_I]);
+		return;
+	}
 	error_set(&err, ERROR_CORRUPT, "%s/%" SLICE_FMT " is incomplete: no final dot",
 		  unit_of(m)->qf.p, SLICE_ARG(m->entry.name));
 	fail(m, part, &err);

@@ -7,7 +7,7 @@
  */
 #include "queue.h"
 
-#include <mtaq/addr.h>
+#include <mtaq/limits.h>
 
 enum { QUOTE = 0xff, MACRO = 0x81 };
 
@@ -21,54 +21,42 @@ static bool needs_decoding(struct slice raw)
 	return memchr(raw.p, QUOTE, raw.n) || memchr(raw.p, MACRO, raw.n);
 }
 
-/* What the macro stands for; none when nobody knows. */
-static struct slice macro_value(const struct message *m, char name)
+/* The macro that begins at raw.p[i], if it is the one that queue files have: $g, the sender. After
+ * an 8-bit byte 0x81 is part of a character of an old file. */
+static bool sender_at(struct slice raw, size_t i)
 {
-	if (name == 'g')
-		return m->bounce ? SLICE("") : m->sender;
-	for (size_t i = m->macro_count; i-- > 0;)
-		if (m->macros[i].name.n == 1 && m->macros[i].name.p[0] == name)
-			return m->macros[i].value;
-	return SLICE_NONE;
+	return (unsigned char)raw.p[i] == MACRO && i + 1 < raw.n && raw.p[i + 1] == 'g' &&
+	       !(i && (unsigned char)raw.p[i - 1] >= 0x80);
 }
 
-/* The macro that begins at raw.p[i]. After an 8-bit byte 0x81 is part of a character of an old
- * file. */
-static struct slice macro_at(const struct message *m, struct slice raw, size_t i)
-{
-	if ((unsigned char)raw.p[i] != MACRO || i + 1 == raw.n ||
-	    (i && (unsigned char)raw.p[i - 1] >= 0x80))
-		return SLICE_NONE;
-	return macro_value(m, raw.p[i + 1]);
-}
-
-static size_t decoded_size(const struct message *m, struct slice raw)
+static size_t decoded_size(struct slice raw, size_t sender)
 {
 	size_t n = raw.n;
 
-	for (size_t i = 0; i < raw.n; i++)
-		n += macro_at(m, raw, i).n;
+	for (size_t i = 0; i < raw.n && n <= LIMIT_MESSAGE_BYTES; i++)
+		n += sender_at(raw, i) ? sender : 0;
 	return n;
 }
 
 struct slice sendmail_header_bytes(struct arena *a, const struct message *m, struct slice raw)
 {
-	struct slice macro;
-	size_t n = 0;
+	struct slice sender = m->bounce || !m->sender.p ? SLICE("") : m->sender;
+	size_t n = 0, room;
 	char *out;
 
 	if (!raw.n || !needs_decoding(raw))
 		return raw;
-	out = arena_alloc(a, decoded_size(m, raw) + 1);
+	room = decoded_size(raw, sender.n);
+	out = room <= LIMIT_MESSAGE_BYTES ? arena_alloc(a, room + 1) : NULL;
 	if (!out)
 		return SLICE_NONE;
 	for (size_t i = 0; i < raw.n; i++) {
 		if ((unsigned char)raw.p[i] == QUOTE && i + 1 < raw.n &&
 		    is_code((unsigned char)raw.p[i + 1])) {
 			out[n++] = raw.p[++i];
-		} else if ((macro = macro_at(m, raw, i)).p) {
-			memcpy(out + n, macro.p, macro.n);
-			n += macro.n;
+		} else if (sender_at(raw, i)) {
+			memcpy(out + n, sender.p, sender.n);
+			n += sender.n;
 			i++;
 		} else {
 			out[n++] = raw.p[i];

@@ -67,6 +67,18 @@ for verbose in '' -v; do
 	is "$status" 1 "exit status of damage $verbose"
 done
 
+# The mark of messages that were tried less than MinQueueAge ago: what the control files say.
+dir=$(fixture sendmail flat)
+echo 'O MinQueueAge=3h' >>"$dir/mail/sendmail.cf"
+awk -v now=1768478400 '
+	FNR == 1 { tried = 0 }
+	/^K/ { last = substr($0, 2) }
+	/^N/ { tried = substr($0, 2) > 0 }
+	/^S/ && tried && now - last < 10800 { sub(/.*\/qf/, "", FILENAME); print FILENAME }' "$dir"/mqueue/qf* | sort >"$tmp/young"
+run "$MTAQ" list -q "sendmail:$dir/mqueue,cf=$dir/mail/sendmail.cf" --clock @1768478400 --format mailq
+is "$(sed -n 's/^\(60[^ -]*\)-.*/\1/p' "$out" | sort)" "$(cat "$tmp/young")" 'too young messages are marked'
+ok 'there are some' test -s "$tmp/young"
+
 mkdir "$tmp/empty"
 run "$MTAQ" list -q "sendmail:$tmp/empty" --format mailq
 is "$(cat "$out")" "$tmp/empty is empty

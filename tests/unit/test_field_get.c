@@ -337,6 +337,13 @@ static void test_original(void **state)
 	    {"text/plain", "X-Spam: no original here\n", ""},
 	    {"multipart/report", "--\nContent-Type: message/rfc822\n\nX-Spam: no boundary\n", ""},
 	    {"multipart/report; boundary=\"", "--\n", ""},
+	    {"multipart/report; boundary=b",
+	     "--b--\n--b\nContent-Type: message/rfc822\n\nX-Spam: after its end\n", ""},
+	    {"multipart/mixed; boundary=out",
+	     "--out\nContent-Type: multipart/x; "
+	     "boundary=in\n\n--in\n\nx\n--in--\n--in\nContent-Type: message/rfc822\n\n"
+	     "X-Spam: ended\n--out\nContent-Type: message/rfc822\n\nX-Spam: outer\n",
+	     "outer|"},
 	    {"multipart/report; boundary=b", "--b", ""},
 	    {"multipart/report; boundary=b", "--b\nContent-Type: message/rfc822", ""},
 	};
@@ -354,6 +361,27 @@ static void test_original(void **state)
 		charset_cache_free(f.c.charsets);
 		fake_free(&f);
 	}
+}
+
+/* Multiparts within multiparts, a hundred thousand of them: read once. */
+static void test_original_of_hostile_body(void **state)
+{
+	static const char part[] = "--b\nContent-Type: multipart/x; boundary=b\n\n";
+	const size_t count = 100000;
+	struct fake f;
+	struct buf body;
+
+	(void)state;
+	fake_init(&f, "sendmail");
+	buf_init(&body);
+	for (size_t i = 0; i < count; i++)
+		buf_adds(&body, part);
+	buf_adds(&body, "--b\nContent-Type: message/rfc822\n\nX-Spam: found\n");
+	fake_header(&f, "Content-Type", "multipart/report; boundary=b");
+	f.m.body = buf_slice(&body);
+	assert_string_equal(values(&f, FIELD_ORIGINAL, "X-Spam"), "found|");
+	buf_free(&body);
+	fake_free(&f);
 }
 
 static void test_submission(void **state)
@@ -398,13 +426,13 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_scalars),	  cmocka_unit_test(test_missing_scalars),
-	    cmocka_unit_test(test_null_senders),  cmocka_unit_test(test_age_of_hostile_times),
-	    cmocka_unit_test(test_recipients),	  cmocka_unit_test(test_bound_recipient),
-	    cmocka_unit_test(test_macros),	  cmocka_unit_test(test_control_file),
-	    cmocka_unit_test(test_headers),	  cmocka_unit_test(test_body),
-	    cmocka_unit_test(test_original),	  cmocka_unit_test(test_submission),
-	    cmocka_unit_test(test_out_of_memory),
+	    cmocka_unit_test(test_scalars),	 cmocka_unit_test(test_missing_scalars),
+	    cmocka_unit_test(test_null_senders), cmocka_unit_test(test_age_of_hostile_times),
+	    cmocka_unit_test(test_recipients),	 cmocka_unit_test(test_bound_recipient),
+	    cmocka_unit_test(test_macros),	 cmocka_unit_test(test_control_file),
+	    cmocka_unit_test(test_headers),	 cmocka_unit_test(test_body),
+	    cmocka_unit_test(test_original),	 cmocka_unit_test(test_original_of_hostile_body),
+	    cmocka_unit_test(test_submission),	 cmocka_unit_test(test_out_of_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include <mtaq/limits.h>
 
+#include <pthread.h>
 #include <stdlib.h>
 
 static struct world world;
@@ -280,6 +281,54 @@ static void test_shared(void **state)
 	filter_free(all);
 }
 
+/* --- many threads, one filter --- */
+
+struct sharer {
+	const struct filter *bound;
+	int64_t age;
+	enum verdict verdict;
+};
+
+static void *evaluate(void *arg)
+{
+	struct sharer *t = arg;
+	struct filter_state *s = filter_state_new(t->bound);
+	struct message m = world_message(&world);
+	struct recipient r = {.address = SLICE("a@b")};
+	struct field_context c = world_context(&world, &m);
+	parts_t want;
+
+	m.arrival = number_of(WORLD_NOW - t->age);
+	m.recipients = &r;
+	m.recipient_count = m.pending_count = 1;
+	for (int i = 0; s && i < 200; i++) {
+		filter_state_reset(s);
+		t->verdict = filter_eval(t->bound, s, &c, &want, NULL);
+	}
+	filter_state_free(s);
+	return NULL;
+}
+
+static void test_threads(void **state)
+{
+	enum { THREADS = 4 };
+	struct filter *f = parse("age > 1s and any(recipient =~ /@b/) and id in ('1234', '1')");
+	const struct filter *bound = filter_bind(&world.arena, f, &world.target, NULL);
+	struct sharer threads[THREADS];
+	pthread_t id[THREADS];
+
+	(void)state;
+	for (int i = 0; i < THREADS; i++)
+		threads[i] = (struct sharer){bound, i, VERDICT_PENDING};
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&id[i], NULL, evaluate, &threads[i]), 0);
+	for (int i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(id[i], NULL), 0);
+		assert_int_equal(threads[i].verdict, i > 1 ? VERDICT_YES : VERDICT_NO);
+	}
+	filter_free(f);
+}
+
 static void test_memory(void **state)
 {
 	struct filter *f = parse("bounce and (age > 2d or subject =~ /x/)");
@@ -306,6 +355,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_cannot_have, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_limit_in_constant, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_shared, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
 	};
 

@@ -43,6 +43,15 @@ static void test_caret(void **state)
 	buf_clear(&b);
 	filter_caret(&b, longer, 299);
 	assert_int_equal(b.n, 3 + 60 + 1 + 1 + 63 + 2);
+	/* cut between characters */
+	for (size_t i = 0; i < sizeof digits; i++)
+		digits[i] = i % 2 ? '\xa4' : '\xc3';
+	for (size_t offset = 240; offset < 260; offset += 2) {
+		buf_clear(&b);
+		filter_caret(&b, longer, offset);
+		assert_true(slice_starts(buf_slice(&b), SLICE("...\xc3\xa4")));
+		assert_int_equal(slice_find(buf_slice(&b), SLICE("\xef\xbf\xbd")), SIZE_MAX);
+	}
 	buf_free(&b);
 }
 

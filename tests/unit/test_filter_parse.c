@@ -244,12 +244,22 @@ static void test_broken_grammar(void **state)
 	    {"header['X']", 0,
 	     "header by itself is neither yes nor no: compare it (header[\"NAME\"] == 'text' or =~ "
 	     "/regex/) or ask has(header[\"NAME\"])"},
+	    {"attempts", 0,
+	     "attempts by itself is neither yes nor no: compare it (attempts > 5) or ask "
+	     "has(attempts)"},
+	    {"size", 0,
+	     "size by itself is neither yes nor no: compare it (size > 10M) or ask has(size)"},
+	    {"arrival", 0,
+	     "arrival by itself is neither yes nor no: compare it (arrival < 2026-11-20) or ask "
+	     "has(arrival)"},
 	    {"state and bounce", 0,
 	     "state by itself is neither yes nor no: compare it (state == NAME) or ask has(state)"},
 	    {"age >", 5, "the expression ends where a value should follow"},
 	    {"sender not 'a'", 11, "expected in after a field and not, found 'a'"},
 	    {"id in", 5, "the expression ends where ('a', 'b') or file 'path' should follow"},
 	    {"id in 'a'", 6, "expected ('a', 'b') or file 'path', found 'a'"},
+	    {"id in (", 7, "the expression ends where a value should follow"},
+	    {"id in ('a'", 10, "the expression ends where , or ) should follow"},
 	    {"id in ()", 7, "expected a value, found )"},
 	    {"id in ('a',)", 11, "expected a value, found )"},
 	    {"id in ('a' 'b')", 11, "expected , or ), found 'b'"},
@@ -389,9 +399,10 @@ static void test_limits(void **state)
 		    "the expression is nested more than 200 deep");
 	/* one after the other is not deep */
 	check_limit(repeat("", "(not bounce) and ", 2 * LIMIT_EXPR_DEPTH, "bounce"), 0, NULL);
-	/* LIMIT_EXPR_NODES: one is the or itself */
-	check_limit(repeat("", "cc==''||", 1, "bounce"), 0, NULL);
-	check_limit(repeat("", "bounce or ", LIMIT_EXPR_BYTES / 10 - 1, "bounce"), 0, NULL);
+	/* LIMIT_EXPR_NODES: two for each part, the last one, the or */
+	check_limit(repeat("", "!locked||", LIMIT_EXPR_NODES / 2 - 1, "locked"), 0, NULL);
+	check_limit(repeat("", "!locked||", LIMIT_EXPR_NODES / 2, "locked"), 44992,
+		    "the expression has more than 10000 parts");
 	/* LIMIT_EXPR_BYTES */
 	check_limit(repeat("", " ", LIMIT_EXPR_BYTES - 6, "bounce"), 0, NULL);
 	check_limit(repeat("", " ", LIMIT_EXPR_BYTES - 5, "bounce"), LIMIT_EXPR_BYTES,

@@ -174,25 +174,53 @@ static struct slice hostile(struct fixture *f, size_t n)
 	return slice_of(p, n + 1);
 }
 
+static const char *with_groups(struct fixture *f, const char *source, size_t groups)
+{
+	char *p = arena_alloc(&f->arena, strlen(source) + 2 * groups + 1);
+	size_t n;
+
+	assert_non_null(p);
+	n = strlen(source);
+	memcpy(p, source, n);
+	for (; groups; groups--, n += 2)
+		memcpy(p + n, "()", 2);
+	p[n] = '\0';
+	return p;
+}
+
+/* Each limit by itself: just below it there is an answer. */
 static void test_limits(void **state)
 {
 	static const struct {
 		const char *source;
-		size_t n;
+		size_t groups, n; /* empty groups at the end, which make each step larger */
+		enum match_result result;
 	} rows[] = {
-	    {"(a+)+$", 40},			 /* LIMIT_REGEX_MATCH with JIT */
-	    {"(*NO_JIT)(a+)+$", 40},		 /* and without */
-	    {"(*NO_JIT)^((a)(?1)|b)*c", 200000}, /* LIMIT_REGEX_DEPTH or the heap's */
-	    {"^((a)(?1)|b)*c", 2000000},	 /* LIMIT_REGEX_JIT_STACK */
+	    /* LIMIT_REGEX_MATCH: steps double with each letter; PCRE2 alone would take ten times as
+	       many */
+	    {"(a+)+$", 0, 12, MATCH_NO},
+	    {"(a+)+$", 0, 21, MATCH_LIMIT},
+	    {"(*NO_JIT)(a+)+$", 0, 12, MATCH_NO},
+	    {"(*NO_JIT)(a+)+$", 0, 21, MATCH_LIMIT},
+	    /* LIMIT_REGEX_DEPTH: a step deeper with each letter */
+	    {"(*NO_JIT)(*NO_START_OPT)^(?:a|b)*c", 0, 4000, MATCH_NO},
+	    {"(*NO_JIT)(*NO_START_OPT)^(?:a|b)*c", 0, 20000, MATCH_LIMIT},
+	    /* LIMIT_REGEX_HEAP_KIB: as deep as above where it is well */
+	    {"(*NO_JIT)(*NO_START_OPT)^(?:a|b)*c", 1000, 200, MATCH_NO},
+	    {"(*NO_JIT)(*NO_START_OPT)^(?:a|b)*c", 1000, 4000, MATCH_LIMIT},
+	    /* LIMIT_REGEX_JIT_STACK */
+	    {"^((a)(?1)|b)*c", 0, 1000, MATCH_NO},
+	    {"^((a)(?1)|b)*c", 0, 2000000, MATCH_LIMIT},
 	};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		const struct pattern *p = compile(f, rows[i].source, 0);
+		const struct pattern *p =
+		    compile(f, with_groups(f, rows[i].source, rows[i].groups), 0);
 		enum match_result r = matcher_match(f->matcher, p, hostile(f, rows[i].n));
 
-		if (r != MATCH_LIMIT)
-			fail_msg("%s: %d", rows[i].source, r);
+		if (r != rows[i].result)
+			fail_msg("%s, %zu: %d", rows[i].source, rows[i].n, r);
 		/* the matcher is as good as before */
 		assert_int_equal(matcher_match(f->matcher, compile(f, "a", 0), SLICE("a")),
 				 MATCH_YES);

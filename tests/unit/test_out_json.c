@@ -165,6 +165,26 @@ static void test_errors_are_told(void **state)
 	fake_free(&f);
 }
 
+/* sendmail forgets recipients that are done. */
+static void test_mta_without_done_recipients(void **state)
+{
+	struct fake f;
+	json_t *o, *r;
+
+	(void)state;
+	fake_init(&f, "sendmail");
+	f.needs[FIELD_RECIPIENT_ALL] = f.needs[FIELD_RECIPIENT_DONE] = 0;
+	f.needs[FIELD_CHANNEL] = 0;
+	fake_recipient(&f, "b@example.net", false)->channel = CHANNEL_LOCAL;
+	o = object_of(&f, false);
+	r = json_array_get(json_object_get(o, "recipients"), 0);
+	assert_string_equal(string_at(r, "address"), "b@example.net");
+	assert_null(json_object_get(r, "channel"));
+	assert_null(json_object_get(o, "recipients_done"));
+	json_decref(o);
+	fake_free(&f);
+}
+
 static void test_order_is_fixed(void **state)
 {
 	struct fake f;
@@ -304,6 +324,7 @@ int main(void)
 	    cmocka_unit_test(test_members),
 	    cmocka_unit_test(test_hostile_bytes),
 	    cmocka_unit_test(test_errors_are_told),
+	    cmocka_unit_test(test_mta_without_done_recipients),
 	    cmocka_unit_test(test_order_is_fixed),
 	    cmocka_unit_test(test_out_of_memory_leaves_nothing),
 	    cmocka_unit_test(test_manual_has_all_members),

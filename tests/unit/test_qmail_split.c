@@ -1,13 +1,6 @@
 /* How many split directories a queue has: the choice, and the directories of a queue that is not as
  * it should be. */
-#include "unit/cmocka_all.h"
-
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "../../backends/qmail/internal.h"
+#include "unit/qmail_box.h"
 
 /* ---- the choice ---- */
 
@@ -89,7 +82,7 @@ static void test_choice_is_bounded(void **state)
 
 /* ---- the directories ---- */
 
-struct box {
+struct bare {
 	char path[64];
 	struct queue_qmail q;
 	char told[1024];
@@ -98,7 +91,7 @@ struct box {
 
 static void note_trouble(void *ctx, const struct error *e)
 {
-	struct box *b = ctx;
+	struct bare *b = ctx;
 	size_t n = strlen(b->told);
 
 	snprintf(b->told + n, sizeof b->told - n, "%s\n", e->text);
@@ -125,9 +118,9 @@ static void make_file(int fd, const char *name)
 	close(f);
 }
 
-static void box_make(struct box *b, unsigned mess, unsigned info, unsigned local, unsigned remote)
+static void bare_make(struct bare *b, unsigned mess, unsigned info, unsigned local, unsigned remote)
 {
-	*b = (struct box){.path = "/tmp/mtaq-split.XXXXXX"};
+	*b = (struct bare){.path = "/tmp/mtaq-split.XXXXXX"};
 	assert_non_null(mkdtemp(b->path));
 	b->q.base.dir = b->path;
 	arena_init(&b->q.arena, 0);
@@ -139,74 +132,69 @@ static void box_make(struct box *b, unsigned mess, unsigned info, unsigned local
 	make_dirs(b->q.fd, "todo", 0);
 }
 
-static void remove_tree(int at, const char *name)
+static void remove_tree(const struct bare *b, const char *name)
 {
-	DIR *d = sys_opendir_at(at, name, name, NULL);
-	struct dirent *de;
+	char path[128];
 
-	while (d && sys_readdir(d, name, &de, NULL) > 0)
-		if (unlinkat(dirfd(d), de->d_name, 0) < 0)
-			remove_tree(dirfd(d), de->d_name);
-	if (d)
-		closedir(d);
-	unlinkat(at, name, AT_REMOVEDIR);
+	snprintf(path, sizeof path, "%s/%s", b->path, name);
+	box_run((const char *const[]){"rm", "-rf", path, NULL});
 }
 
-static void box_free(struct box *b)
+static void bare_free(struct bare *b)
 {
 	free(b->q.bad);
 	arena_free(&b->q.arena);
 	close(b->q.fd);
-	remove_tree(AT_FDCWD, b->path);
+	remove_tree(b, "");
 }
 
-static int box_find(struct box *b)
+static int bare_find(struct bare *b)
 {
 	return split_find(&b->q, note_trouble, b, NULL);
 }
 
 static void test_plain(void **state)
 {
-	struct box b;
+	struct bare b;
 
 	(void)state;
-	box_make(&b, 23, 23, 23, 23);
+	bare_make(&b, 23, 23, 23, 23);
 	make_file(b.q.fd, "mess/11/206850");
 	make_file(b.q.fd, "mess/README");
 	assert_int_equal(mkdirat(b.q.fd, "mess/lost+found", 0700), 0);
-	assert_int_equal(box_find(&b), 0);
+	assert_int_equal(bare_find(&b), 0);
 	assert_int_equal(b.q.split, 23);
 	assert_false(b.q.big_todo);
 	assert_string_equal(b.told, "");
-	box_free(&b);
+	bare_free(&b);
 }
 
 static void test_big_todo(void **state)
 {
-	struct box b;
+	struct bare b;
 
 	(void)state;
-	box_make(&b, 3, 3, 3, 3);
+	bare_make(&b, 3, 3, 3, 3);
 	assert_int_equal(mkdirat(b.q.fd, "todo/0", 0700), 0);
-	assert_int_equal(box_find(&b), 0);
+	assert_int_equal(bare_find(&b), 0);
 	assert_int_equal(b.q.split, 3);
 	assert_true(b.q.big_todo);
 	assert_string_equal(b.told, "");
-	box_free(&b);
+	bare_free(&b);
 }
 
 static void test_extra_and_missing(void **state)
 {
-	struct box b;
+	struct bare b;
 
 	(void)state;
-	box_make(&b, 23, 24, 23, 23);
+	bare_make(&b, 23, 24, 23, 23);
 	make_file(b.q.fd, "info/23/999988");
 	make_file(b.q.fd, "mess/11/206850");
 	assert_int_equal(unlinkat(b.q.fd, "remote/4", AT_REMOVEDIR), 0);
 	assert_int_equal(unlinkat(b.q.fd, "info/7", AT_REMOVEDIR), 0);
 	assert_int_equal(symlinkat("8", b.q.fd, "info/7"), 0);
-	assert_int_equal(box_find(&b), 0);
+	assert_int_equal(bare_find(&b), 0);
 	assert_int_equal(b.q.split, 23);
 	assert_string_equal(
 	    b.q.split_why, "mess has 23 directories, info 24, local 23, remote 4: 1 of 2 files lie "
@@ -219,79 +207,79 @@ static void test_extra_and_missing(void **state)
 	assert_int_equal(b.q.bad[4], 1u << DIR_REMOTE);
 	assert_int_equal(b.q.bad[7], 1u << DIR_INFO);
 	assert_int_equal(b.q.bad[0], 0);
-	box_free(&b);
+	bare_free(&b);
 }
 
 /* Empty directories of a larger split are no trouble, though all agree on the wrong count. */
 static void test_left_over(void **state)
 {
-	struct box b;
+	struct bare b;
 	char name[64];
 
 	(void)state;
-	box_make(&b, 47, 47, 47, 47);
+	bare_make(&b, 47, 47, 47, 47);
 	for (unsigned n = 1000; n < 1040; n++) {
 		snprintf(name, sizeof name, "mess/%u/%u", n % 23, n);
 		make_file(b.q.fd, name);
 	}
-	assert_int_equal(box_find(&b), 0);
+	assert_int_equal(bare_find(&b), 0);
 	assert_int_equal(b.q.split, 23);
 	assert_string_equal(b.told, "");
 	assert_non_null(strstr(b.q.split_why, "40 of 40 files lie where a split of 23"));
-	box_free(&b);
+	bare_free(&b);
 }
 
 /* Half of the files lie wrong: the count is a guess, and that is trouble. */
 static void test_guess(void **state)
 {
-	struct box b;
+	struct bare b;
 	char name[64];
 
 	(void)state;
-	box_make(&b, 5, 5, 5, 5);
+	bare_make(&b, 5, 5, 5, 5);
 	for (unsigned n = 1000; n < 1040; n++) {
 		snprintf(name, sizeof name, "mess/%u/%u", n % 2 ? n % 5 : (n + 1) % 5, n);
 		make_file(b.q.fd, name);
 	}
-	assert_int_equal(box_find(&b), 0);
+	assert_int_equal(bare_find(&b), 0);
 	assert_int_equal(b.q.split, 5);
 	assert_int_equal(b.queue_troubles, 1);
 	assert_non_null(strstr(b.told, "20 of 40 files lie where a split of 5"));
-	box_free(&b);
+	bare_free(&b);
 }
 
 static void test_no_queue(void **state)
 {
-	struct box b;
+	struct bare b;
 	struct error e = ERROR_INIT;
 
 	(void)state;
-	box_make(&b, 0, 0, 0, 0);
+	bare_make(&b, 0, 0, 0, 0);
 	assert_int_equal(split_find(&b.q, note_trouble, &b, &e), -1);
 	assert_int_equal(e.code, ERROR_NOQUEUE);
-	box_free(&b);
+	bare_free(&b);
 }
 
 /* Whole directories that are not there or not what they should be: told once, the others are used.
  */
 static void test_lost_directories(void **state)
 {
-	struct box b;
+	struct bare b;
 
 	(void)state;
-	box_make(&b, 3, 3, 3, 3);
-	remove_tree(b.q.fd, "remote");
-	remove_tree(b.q.fd, "todo");
-	remove_tree(b.q.fd, "local");
+	bare_make(&b, 3, 3, 3, 3);
+	remove_tree(&b, "remote");
+	remove_tree(&b, "todo");
+	remove_tree(&b, "local");
 	assert_int_equal(symlinkat("mess", b.q.fd, "local"), 0);
 	make_file(b.q.fd, "todo");
-	assert_int_equal(box_find(&b), 0);
+	assert_int_equal(bare_find(&b), 0);
 	assert_int_equal(b.q.split, 3);
 	assert_int_equal(b.q.denied, 1u << DIR_REMOTE | 1u << DIR_LOCAL | 1u << DIR_TODO);
 	assert_int_equal(b.queue_troubles, 3);
 	assert_non_null(strstr(b.told, "local is no directory"));
 	assert_non_null(strstr(b.told, "todo is no directory"));
-	box_free(&b);
+	bare_free(&b);
 }
 
 int main(void)

@@ -1,0 +1,287 @@
+/* Promises about the files of a queue: which there are, what happens when they vanish, and that
+ * looking changes none of them. */
+#include "contract/contract.h"
+#include "unit/cmocka_all.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct files {
+	unsigned count;
+	struct slice data; /* path of the data file */
+	struct arena *arena;
+};
+
+static void check_file(void *ctx, const char *role, const char *path)
+{
+	struct files *f = ctx;
+	struct stat st;
+
+	assert_true(role && role[0]);
+	if (lstat(path, &st) < 0)
+		fail_msg("%s %s is not there", role, path);
+	f->count++;
+}
+
+PROMISE(files_exist)
+{
+	const struct queue *q = case_queue(*state);
+	struct entries l;
+	struct subject s;
+
+	entries_scan(&l, q);
+	subject_init(&s);
+	for (size_t i = 0; i < l.count; i++) {
+		struct files f = {0};
+
+		subject_begin(&s, q, &l.list[i]);
+		subject_load(&s, PARTS_ALL);
+		q->backend->files(&s.message, check_file, &f);
+		if (case_on_disk(*state) && f.count == 0)
+			fail_msg("%.*s has no files", SLICE_ARG(s.message.entry.name));
+	}
+	subject_free(&s);
+	entries_free(&l);
+}
+
+/* The bytes that `cat` prints are the data file's, and end in the body. */
+static void check_data(struct subject *s, struct arena *arena)
+{
+	const struct message *m = &s->message;
+	struct error err = ERROR_INIT;
+	bool whole = false;
+	struct slice text;
+	int fd = m->queue->backend->open_data(m, &whole, &err);
+
+	if (fd < 0) {
+		assert_int_not_equal(err.code, ERROR_NONE);
+		assert_true((m->failed & PART_BODY) || m->state == STATE_NODATA ||
+			    m->state_known != true || !m->size.known);
+		return;
+	}
+	assert_int_equal(sys_read_all(fd, 0, SIZE_MAX / 4, arena, "data", &text, &err), 0);
+	sys_close(fd);
+	if (m->failed & (PART_BODY | PART_DATA))
+		return;
+	if (m->size.known)
+		assert_int_equal(m->size.value, text.n);
+	assert_true(m->body.n <= text.n);
+	if (m->body.p)
+		assert_true(slice_ends(text, m->body));
+	if (!whole)
+		assert_int_equal(m->body.n, text.n);
+}
+
+PROMISE(open_data)
+{
+	const struct queue *q = case_queue(*state);
+	struct entries l;
+	struct subject s;
+
+	entries_scan(&l, q);
+	subject_init(&s);
+	for (size_t i = 0; i < l.count; i++) {
+		subject_begin(&s, q, &l.list[i]);
+		subject_load(&s, PARTS_ALL);
+		check_data(&s, &l.names);
+	}
+	subject_free(&s);
+	entries_free(&l);
+}
+
+/* ---- vanishing ---- */
+
+static int remove_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)type;
+	(void)ftw;
+	return S_ISDIR(st->st_mode) ? 0 : unlink(path);
+}
+
+/* A copy of the case that may be spoilt. */
+struct copy {
+	struct fixture fixture;
+	struct queue *queue;
+	struct entries entries;
+	struct subject subject;
+};
+
+static void ignore_trouble(void *ctx, const struct error *err)
+{
+	(void)ctx;
+	(void)err;
+}
+
+static void copy_init(struct copy *c, const struct contract_case *of)
+{
+	fixture_unpack(&c->fixture, of->kind, of->name);
+	c->queue = fixture_open(&c->fixture, ignore_trouble, NULL);
+	entries_scan(&c->entries, c->queue);
+	subject_init(&c->subject);
+}
+
+static void copy_free(struct copy *c)
+{
+	subject_free(&c->subject);
+	entries_free(&c->entries);
+	c->queue->backend->close(c->queue);
+	fixture_remove(&c->fixture);
+}
+
+static void remove_files(struct copy *c)
+{
+	assert_int_equal(nftw(c->fixture.queue_dir, remove_file, 16, FTW_PHYS), 0);
+}
+
+/* A directory stands where a file should be: that does not vanish with the files, so the message is
+ * damaged, not gone. */
+static bool is_directory(const struct message *m)
+{
+	for (int p = 0; p < PART_COUNT; p++)
+		if ((m->failed & PART(p)) &&
+		    (strstr(m->why[p]->text, "directory") || strstr(m->why[p]->text, "is missing")))
+			return true;
+	return false;
+}
+
+static void check_vanished(struct copy *c, size_t i, parts_t part)
+{
+	struct message *m = &c->subject.message;
+
+	subject_begin(&c->subject, c->queue, &c->entries.list[i]);
+	subject_load(&c->subject, part);
+	if (!m->gone && !is_directory(m))
+		fail_msg("%s: %.*s vanished, but part %x does not say so", c->fixture.name,
+			 SLICE_ARG(m->entry.name), part);
+	/* gone is gone */
+	if (m->gone) {
+		subject_load(&c->subject, PARTS_ALL);
+		assert_true(m->gone);
+	}
+}
+
+PROMISE(vanished)
+{
+	const struct contract_case *of = *state;
+	struct copy c;
+
+	copy_init(&c, of);
+	remove_files(&c);
+	for (size_t i = 0; i < c.entries.count; i++)
+		for (int p = 1; p < PART_COUNT; p++)
+			if (c.queue->backend->cost[p])
+				check_vanished(&c, i, PART(p));
+	copy_free(&c);
+}
+
+/* Between two loads: what is read from then on is either gone or was in memory already. */
+PROMISE(vanishing)
+{
+	static const parts_t first[] = {PART_STAT, PART_STAT | PART_CONTROL, PART_DATA,
+					PART_RECIPIENTS | PART_HEADER};
+	const struct contract_case *of = *state;
+
+	for (size_t k = 0; k < sizeof first / sizeof first[0]; k++) {
+		struct subject *s;
+		struct copy c;
+
+		copy_init(&c, of);
+		s = calloc(c.entries.count + 1, sizeof *s);
+		assert_non_null(s);
+		for (size_t i = 0; i < c.entries.count; i++) {
+			subject_init(&s[i]);
+			subject_begin(&s[i], c.queue, &c.entries.list[i]);
+			subject_load(&s[i], first[k]);
+		}
+		remove_files(&c);
+		for (size_t i = 0; i < c.entries.count; i++) {
+			parts_t failed = s[i].message.failed;
+
+			subject_load(&s[i], PARTS_ALL);
+			if (!s[i].message.gone && !failed && !is_directory(&s[i].message))
+				fail_msg("%.*s vanished after %x: not gone",
+					 SLICE_ARG(s[i].message.entry.name), first[k]);
+			subject_free(&s[i]);
+		}
+		free(s);
+		copy_free(&c);
+	}
+}
+
+/* ---- leaving things alone ---- */
+
+static void ignore_fact(void *ctx, const char *key, const char *value, const char *why)
+{
+	(void)ctx;
+	(void)key;
+	(void)value;
+	(void)why;
+}
+
+static void ignore_file(void *ctx, const char *role, const char *path)
+{
+	(void)ctx;
+	(void)role;
+	(void)path;
+}
+
+/* Every operation there is, on every message. */
+static void use_everything(struct copy *c)
+{
+	const struct backend *b = c->queue->backend;
+	struct message_entry found[4];
+
+	b->describe(c->queue, ignore_fact, NULL);
+	b->detect(c->fixture.queue_dir, NULL);
+	for (size_t i = 0; i < c->entries.count; i++) {
+		struct message *m = &c->subject.message;
+		bool whole;
+		int fd;
+
+		subject_begin(&c->subject, c->queue, &c->entries.list[i]);
+		subject_load(&c->subject, PARTS_ALL);
+		b->find(c->queue, m->id, &c->entries.names, found, 4, NULL);
+		b->files(m, ignore_file, NULL);
+		fd = b->open_data(m, &whole, NULL);
+		sys_close(fd);
+	}
+}
+
+PROMISE(nothing_written)
+{
+	const struct contract_case *of = *state;
+	char *before, *after;
+	struct copy c;
+
+	copy_init(&c, of);
+	before = tree_snapshot(c.fixture.dir);
+	use_everything(&c);
+	after = tree_snapshot(c.fixture.dir);
+	assert_string_equal(after, before);
+	free(before);
+	free(after);
+	copy_free(&c);
+}
+
+PROMISE(atimes_kept)
+{
+	const struct contract_case *of = *state;
+	char *before, *after;
+	struct copy c;
+
+	copy_init(&c, of);
+	if (!tree_age_atimes(c.fixture.dir)) {
+		copy_free(&c);
+		skip();
+	}
+	before = tree_atimes(c.fixture.queue_dir);
+	use_everything(&c);
+	after = tree_atimes(c.fixture.queue_dir);
+	assert_string_equal(after, before);
+	free(before);
+	free(after);
+	copy_free(&c);
+}
