@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 int trash_place(const struct queue *q, const char *given, char *out, size_t size, struct error *err)
@@ -60,7 +61,7 @@ int trash_open_run(const char *place, const char *run, char *out, size_t size, s
 		return -1;
 	snprintf(out, size, "%s/%s", place, run);
 	fd = make_and_open(base, run, out, err);
-	if (fd >= 0 && fsync(base) < 0) {
+	if (fd >= 0 && (flock(fd, LOCK_SH | LOCK_NB) < 0 || fsync(base) < 0)) {
 		error_sys(err, errno, "%s", place);
 		sys_close(fd);
 		fd = -1;

@@ -2,9 +2,9 @@
  * The trash: what delete took away, one folder per run, each message in its MTA's own format with a
  * note beside it.
  *
- * PLACE/RUN/ is 0700. A message is complete there when its note ID.json lies beside its files:
- * "mta", "queue", "id", "run", "time", "sender", and what the backend adds to put it back ("files",
- * times, owners). `save` writes the same format into a directory that the user names.
+ * PLACE/RUN/ is 0700, and holds saved messages as mtaq/saved.h describes them. `save` writes the
+ * same into a directory that the user names. While its run lasts the folder is locked (flock), so
+ * that nobody empties it meanwhile.
  */
 #ifndef MTAQ_TRASH_H
 #define MTAQ_TRASH_H

@@ -1,28 +1,38 @@
 /*
- * What can be done to a message, and how a backend does it: the operations table of design and
- *contract.
+ * What can be done to a message, and how a backend does it: the operations table of actions.
  *
  * The one pipeline that calls all this is src/pipeline.c; for each queue:
  *
- *	run_begin                                       refuse here what cannot be done on this
- *queue now for each batch of at most ACTION_BATCH messages: batch_begin take        each: lock,
- *compare identity, re-read; then the pipeline evaluates the expression again prepare     each:
- *everything that no MTA can see (temporaries, links, copies), and held->changes sync        what
- *was prepared is on disk (journal: intents with held->changes, on disk) commit      each: the step
- *after which the MTA sees the new state; before it nothing has happened sync        the directories
- *are on disk finish      each: what must come after that (a data file goes after its control file)
- *	    (journal: done)
- *	    let_go      each: unlock, close, remove what was prepared and not committed
+ *	run_begin	refuse here what cannot be done on this queue now
+ *	for each batch of at most ACTION_BATCH messages:
+ *	    batch_begin
+ *	    take	each: lock, compare identity, re-read; then the pipeline evaluates the
+ *			expression again
+ *	    prepare	each: everything that no MTA can see (temporaries, links, copies), and
+ *			held->changes
+ *	    sync	what was prepared is on disk
+ *			(journal: intents with held->changes, on disk)
+ *	    commit	each: the step after which the MTA sees the new state; before it nothing has
+ *			happened
+ *	    sync	the directories are on disk
+ *	    finish	each: what must come after that (a data file goes after its control file)
+ *			(journal: done)
+ *	    let_go	each: unlock, close, remove what was prepared and not committed
  *	    batch_end
- *	ask                                             what only the MTA can do: an attempt
+ *	ask		what only the MTA can do: an attempt
  *	run_end
  *
  * Contract: killed between any two system calls the queue holds every message exactly once, whole,
- *in a state that the MTA accepts, and the same command again finishes the work. In a dry run
- *nothing is written and no lock is taken: take looks whether somebody has it, prepare computes
- *held->changes and returns, commit and finish are not called. All functions run in one thread. 0 /
- *-1 with err of scope message unless said; err->code tells the pipeline how to count: BUSY, GONE,
- * STALE (not the one that was chosen), UNSUPPORTED (not applicable), anything else failed.
+ * in a state that the MTA accepts, and the same command again finishes the work. In a dry run
+ * nothing is written and no lock is taken: take looks whether somebody has it, prepare computes
+ * held->changes and returns, commit and finish are not called. All functions run in one thread.
+ * 0 / -1 with err of scope message unless said; err->code tells the pipeline how to count: BUSY,
+ * GONE, STALE (not the one that was chosen), UNSUPPORTED (not applicable), anything else failed.
+ *
+ * Undo: expire, bounce, requeue, hold, release and drop are taken back by OP_UNDO; delete by
+ * OP_RESTORE (by OP_UNDO where the message is still in its queue: a live qmail); move by OP_MOVE
+ * the other way; restore by OP_DELETE. All through the same steps, journalled as what they are, so
+ * that an undo can be undone.
  */
 #ifndef MTAQ_ACTION_H
 #define MTAQ_ACTION_H
@@ -71,7 +81,7 @@ struct action;
 struct held;
 
 struct op_row {
-	unsigned char cells[STATE_COUNT]; /* enum cell */
+	unsigned char cells[STATE_COUNT]; /* enum cell; not looked at for OP_RESTORE and OP_UNDO */
 	unsigned methods;		  /* 0: this MTA cannot; then all functions are NULL */
 	bool reversible;		  /* undo can take it back */
 	const char *refusal;		  /* for CELL_REFUSED: why, and what to do instead */
@@ -113,7 +123,8 @@ struct action {
 			 it; -1 */
 	const char *trash_path; /* its path, for the journal */
 	const char *run_id;
-	/* Notes for the user that are no errors ("12 null senders will become double bounces"). */
+	/* Notes for the user that are no errors ("host status of 3 domains forgotten"). How many
+	 * null senders become double bounces is told by the pipeline. */
 	void (*note)(void *ctx, const char *text);
 	void *note_ctx;
 	void *own; /* the backend's, between run_begin and run_end */
@@ -125,27 +136,35 @@ struct plan_item {
 	struct message_identity identity;
 	struct slice id; /* script id */
 	bool named;	 /* its id was given, or the expression names state: CELL_NAMED applies */
+	/* Where it comes from when no selection chose it; the pipeline's. */
+	struct slice intent; /* undo: line of the journal that is taken back */
+	const char *folder;  /* restore: directory where it lies saved */
 };
 
-/* A message in a directory of ours (trash or save): see saved.h of src for its meta file. */
+/* A message in a folder of the trash or of save: see mtaq/saved.h. */
 struct saved {
 	int dirfd;
-	const char *path; /* of the directory */
+	const char *path; /* of the folder */
 	struct slice id;
-	const json_t *meta; /* what export wrote */
+	const json_t *note; /* as saved_read_note() gave it; its files are all there */
 };
 
 /* A message that is locked, or whatever pins its identity on this MTA. */
 struct held {
-	const struct plan_item *item; /* NULL for restore */
+	const struct plan_item *item; /* restore: id, named and folder only */
 	const struct saved *saved;    /* restore only */
-	const json_t *undo;	      /* undo only: held->changes of the run that is taken back */
-	struct message message; /* re-read under the lock; parts are loaded by the pipeline as the
-				   filter asks */
+	/* Undo only: held->changes of the action that is taken back. What no longer has the value
+	 * that the action gave it stays as it is; nothing left to take back: prepare returns 0. */
+	const json_t *undo;
+	/* Re-read under the lock; parts are loaded by the pipeline as the filter asks. Restore:
+	 * take or prepare sets .id to the script id that the message will have (qmail's number may
+	 * be another one). */
+	struct message message;
 	struct arena arena;
-	/* Array of objects, what changes from what to what; exact enough to take it back. Made by
+	/* Array of objects, what changes from what to what; exact enough to take it back. Filled by
 	 * prepare, owned by the pipeline. Each object has "what" and, by it, members of the
-	 * backend's own (documented in its ops file). */
+	 * backend's own (documented in its ops file). Undo fills it in the same form, with before
+	 * and after exchanged: it may be undone itself. */
 	json_t *changes;
 	bool committed;
 	void *own; /* the backend's, freed by let_go */

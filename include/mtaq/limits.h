@@ -42,6 +42,9 @@
 #define LIMIT_REGEX_JIT_STACK (1u << 20)
 #define LIMIT_REGEX_ERRORS    10u /* hits of a match limit after which the run ends */
 
+/* What this program wrote itself, and reads again */
+#define LIMIT_NOTE_BYTES (1u << 20) /* the note of a saved message */
+
 /* Text */
 #define LIMIT_DECODED_BYTES (1u << 20) /* a header value after RFC 2047 decoding */
 

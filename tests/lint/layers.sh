@@ -22,7 +22,7 @@ with_layers() {
 		modules(1, "sysio timefmt timeprint calendar text buf utf8 locks spawn jsonbytes")
 		modules(2, "options header rfc2047 charset addr reply submission")
 		modules(3, "field fields message value backend")
-		modules(4, "filter match registry action op")
+		modules(4, "filter match registry action op saved")
 		modules(5, "select worker sort journal logindex trash")
 		modules(6, "output out template")
 		modules(7, "main cmd global run queues selection ids list plan batch actionlog pipeline")
