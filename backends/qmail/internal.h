@@ -98,6 +98,9 @@ const char *qmail_dir_name(enum qmail_dir d);
  * entered. */
 int qmail_path(const struct queue_qmail *q, enum qmail_file f, uint64_t n, char path[QMAIL_PATH],
 	       struct error *err);
+/* The directory that it lies in: its split directory, or q->split when it is not split. */
+size_t qmail_dir_of(const struct queue_qmail *q, enum qmail_file f, uint64_t n,
+		    enum qmail_dir *dir);
 /* lstat of it: 1 there, 0 not there, -1 with err. */
 int qmail_stat(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct stat *st,
 	       struct error *err);
@@ -181,9 +184,12 @@ struct slice route_find(const struct route *list, size_t count, struct slice add
 struct send_process {
 	int running; /* 1, 0, -1 cannot tell */
 	long pid;    /* 0: not known */
+	uint64_t start; /* of the process, in the kernel's ticks; 0: not known */
 };
 /* qmail-send of this queue, without taking its lock. */
 struct send_process send_find(const struct queue_qmail *q);
+/* Is that process still the same one, and not another of its number. */
+bool send_still_there(const struct send_process *p);
 
 /* ---- scan.c, find.c, load.c ---- */
 

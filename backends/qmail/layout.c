@@ -54,6 +54,12 @@ int qmail_path(const struct queue_qmail *q, enum qmail_file f, uint64_t n, char 
 	return 0;
 }
 
+size_t qmail_dir_of(const struct queue_qmail *q, enum qmail_file f, uint64_t n, enum qmail_dir *dir)
+{
+	*dir = files[f].dir;
+	return is_split(q, f) ? (size_t)(n % q->split) : q->split;
+}
+
 int qmail_stat(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct stat *st,
 	       struct error *err)
 {

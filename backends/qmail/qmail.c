@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "act.h"
 
 /* ---- which directories are queues ---- */
 
@@ -328,6 +328,7 @@ const struct backend backend_qmail = {
 	    [PART_HEADER_I] = 8000,
 	    [PART_BODY_I] = 30000,
 	},
+    .actions = &qmail_actions,
     .needs = needs,
     .lacks = lacks,
     .states = 1u << STATE_UNKNOWN | 1u << STATE_QUEUED | 1u << STATE_NEW | 1u << STATE_INCOMING |

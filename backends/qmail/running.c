@@ -46,33 +46,75 @@ static bool is_qmail_send(int proc, uint64_t pid)
 	return n == (ssize_t)(sizeof name - 1) && memcmp(text, name, sizeof name - 1) == 0;
 }
 
-static long find_pid(const struct stat *file)
+/* When the process began, in the kernel's ticks: a number that is used again has another. 0: gone.
+ */
+static uint64_t start_of(int proc, uint64_t pid)
+{
+	char path[64], text[512];
+	struct slice rest, word;
+	uint64_t start = 0;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "%llu/stat", (unsigned long long)pid);
+	fd = sys_open_file(proc, path, SYS_READ, path, NULL, NULL);
+	if (fd < 0)
+		return 0;
+	n = sys_pread(fd, text, sizeof text, 0);
+	sys_close(fd);
+	rest = slice_of(text, n > 0 ? (size_t)n : 0);
+	/* the name in brackets may hold anything: what counts begins after the last one */
+	for (size_t i; (i = slice_chr(rest, ')')) != SIZE_MAX;)
+		rest = slice_skip(rest, i + 2);
+	for (int field = 3; field <= 22 && slice_cut(&rest, ' ', &word); field++)
+		if (field == 22 && !slice_u64(word, &start))
+			start = 0;
+	return start;
+}
+
+static bool is_that_send(int proc, uint64_t pid, const struct stat *file)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "%llu/fd", (unsigned long long)pid);
+	return is_qmail_send(proc, pid) && has_open(proc, path, file);
+}
+
+static void find_process(const struct stat *file, struct send_process *out)
 {
 	int proc = sys_open_dir("/proc", NULL);
 	DIR *d = proc < 0 ? NULL : sys_opendir_at(proc, ".", "/proc", NULL);
 	struct dirent *de;
-	long pid = 0;
-	char path[64];
 
-	while (d && !pid && sys_readdir(d, "/proc", &de, NULL) > 0) {
-		uint64_t n;
+	while (d && !out->pid && sys_readdir(d, "/proc", &de, NULL) > 0) {
+		uint64_t n, start;
 
-		if (qmail_name(slice_from(de->d_name), &n) != NAME_NUMBER ||
-		    !is_qmail_send(proc, n))
+		if (qmail_name(slice_from(de->d_name), &n) != NAME_NUMBER)
 			continue;
-		snprintf(path, sizeof path, "%llu/fd", (unsigned long long)n);
-		if (has_open(proc, path, file))
-			pid = (long)n;
+		start = start_of(proc, n);
+		if (!is_that_send(proc, n, file))
+			continue;
+		out->pid = (long)n;
+		out->start = start;
 	}
 	if (d)
 		closedir(d);
 	sys_close(proc);
-	return pid;
+}
+
+bool send_still_there(const struct send_process *p)
+{
+	int proc = sys_open_dir("/proc", NULL);
+	bool same =
+	    p->pid > 0 && p->start && proc >= 0 && start_of(proc, (uint64_t)p->pid) == p->start;
+
+	sys_close(proc);
+	return same;
 }
 
 struct send_process send_find(const struct queue_qmail *q)
 {
-	struct send_process p = {-1, 0};
+	struct send_process p = {.running = -1};
 	struct sys_locks locks;
 	struct stat st;
 
@@ -82,7 +124,7 @@ struct send_process send_find(const struct queue_qmail *q)
 	sys_locks_refresh(&locks);
 	p.running = sys_locks_exclusive(&locks, st.st_dev, st.st_ino);
 	sys_locks_free(&locks);
-	p.pid = find_pid(&st);
+	find_process(&st, &p);
 	if (p.pid)
 		p.running = 1;
 	return p;

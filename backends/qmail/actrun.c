@@ -1,0 +1,271 @@
+/*
+ * Acting on one queue from its beginning to its end: who else is at work on it, and what has to be
+ * on disk before a step counts.
+ *
+ * One mtaq acts on a queue at a time: it holds a lock on the queue's directory itself, which no
+ * qmail program knows of. While qmail-send is down, lock/sendmutex is held for each batch, so that
+ * it cannot start in the midst of one.
+ */
+#include "act.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Tries of 50 ms. */
+enum { LOCK_TRIES = 20 };
+
+static int lock_queue(struct qmail_run *r, struct error *err)
+{
+	const struct timespec moment = {0, 50 * 1000 * 1000};
+	int tries = 0;
+
+	while (flock(r->q->fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return error_sys(err, errno, "%s", r->q->base.dir);
+		if (tries++ == LOCK_TRIES)
+			return error_set(err, ERROR_BUSY, "%s: another mtaq acts on this queue",
+					 r->q->base.dir);
+		nanosleep(&moment, NULL);
+	}
+	r->locked = true;
+	return 0;
+}
+
+static int find_owners(struct qmail_run *r, struct error *err)
+{
+	struct stat info, mess;
+
+	if (sys_stat(r->q->fd, "info", "info", &info, err) < 0 ||
+	    sys_stat(r->q->fd, "mess", "mess", &mess, err) < 0)
+		return -1;
+	r->send_uid = info.st_uid;
+	r->send_gid = info.st_gid;
+	r->queue_uid = mess.st_uid;
+	r->queue_gid = mess.st_gid;
+	return 0;
+}
+
+/* Does qmail-send run? A dry run only looks. */
+static int find_send(struct action *a, struct error *err)
+{
+	const struct queue_qmail *q = queue_qmail(a->queue);
+	struct send_process p = send_find(q);
+	struct error e = ERROR_INIT;
+	int fd;
+
+	a->offline = p.running == 0;
+	if (p.running == 1 || a->dry_run)
+		return 0;
+	fd = mutex_take(q, &e);
+	a->offline = fd >= 0;
+	sys_close(fd);
+	if (fd >= 0 || e.code == ERROR_BUSY)
+		return 0;
+	*err = e;
+	return -1;
+}
+
+static int check_methods(const struct action *a, struct error *err)
+{
+	unsigned methods = qmail_actions.ops[a->op].methods;
+
+	if (a->offline || (methods & METHOD_LIVE))
+		return 0;
+	return error_set(err, ERROR_BUSY,
+			 "%s: %s cannot be done while qmail-send runs: stop it first, and start it "
+			 "again afterwards",
+			 a->queue->dir, op_name(a->op));
+}
+
+/* An attempt at some messages only cannot be had from a qmail-send that runs. */
+static int check_attempt(const struct action *a, struct error *err)
+{
+	bool wants = a->op == OP_RETRY || a->args->try_now;
+
+	if (!wants || a->offline || a->args->whole_queue)
+		return 0;
+	return error_set(err, ERROR_BUSY,
+			 "%s: a qmail-send that runs can only be told to try every message: "
+			 "%s ALL%s, or stop it first",
+			 a->queue->dir, op_name(a->op),
+			 a->op == OP_RETRY ? ", or --whole-queue" : "");
+}
+
+static int check_lifetime(const struct action *a, struct error *err)
+{
+	const struct qmail_control *c = &queue_qmail(a->queue)->control;
+
+	if (a->op != OP_EXPIRE || c->lifetime.known)
+		return 0;
+	return error_set(err, ERROR_USAGE,
+			 "%s: how long mail lives is not known (%s): give it with -q "
+			 "qmail:%s,lifetime=7d",
+			 a->queue->dir, c->lifetime_from, a->queue->dir);
+}
+
+static int begin(struct action *a, struct qmail_run *r, struct error *err)
+{
+	if (check_lifetime(a, err) < 0 || find_owners(r, err) < 0)
+		return -1;
+	if (!a->dry_run && lock_queue(r, err) < 0)
+		return -1;
+	if (find_send(a, err) < 0 || check_methods(a, err) < 0)
+		return -1;
+	return check_attempt(a, err);
+}
+
+int qmail_run_begin(struct action *a, struct error *err)
+{
+	struct qmail_run *r = calloc(1, sizeof *r);
+	struct error e = ERROR_INIT;
+
+	if (!r)
+		return error_set(err, ERROR_NOMEM, "out of memory");
+	r->q = queue_qmail(a->queue);
+	r->mutex = -1;
+	r->dirty = calloc((size_t)r->q->split + 1, 1);
+	a->own = r;
+	if (!r->dirty)
+		error_set(&e, ERROR_NOMEM, "out of memory");
+	else if (begin(a, r, &e) == 0)
+		return 0;
+	qmail_run_end(a);
+	e.scope = SCOPE_QUEUE;
+	if (err && err->code == ERROR_NONE)
+		*err = e;
+	return -1;
+}
+
+void qmail_run_end(struct action *a)
+{
+	struct qmail_run *r = qmail_run(a);
+
+	sys_close(r->mutex);
+	if (r->locked)
+		flock(r->q->fd, LOCK_UN);
+	free(r->dirty);
+	free(r->dirty_fds);
+	free(r);
+	a->own = NULL;
+}
+
+/* ---- batches ---- */
+
+/* qmail-send that was started meanwhile: what can be done beside it goes on beside it. */
+int qmail_batch_begin(struct action *a, struct error *err)
+{
+	struct qmail_run *r = qmail_run(a);
+	struct error e = ERROR_INIT;
+
+	if (!a->offline || a->dry_run)
+		return 0;
+	r->mutex = mutex_take(r->q, &e);
+	if (r->mutex >= 0)
+		return 0;
+	if (e.code == ERROR_BUSY) {
+		a->offline = false;
+		if (check_methods(a, NULL) == 0 && check_attempt(a, NULL) == 0)
+			return 0;
+	}
+	if (err && err->code == ERROR_NONE)
+		*err = e;
+	return -1;
+}
+
+void qmail_batch_end(struct action *a)
+{
+	struct qmail_run *r = qmail_run(a);
+
+	sys_close(r->mutex);
+	r->mutex = -1;
+}
+
+/* ---- what has to be on disk ---- */
+
+void run_dirty(struct action *a, enum qmail_file f, uint64_t n)
+{
+	struct qmail_run *r = qmail_run(a);
+	enum qmail_dir dir;
+	size_t d = qmail_dir_of(r->q, f, n, &dir);
+
+	r->dirty[d] |= (uint8_t)(1u << dir);
+}
+
+void run_dirty_fd(struct action *a, int fd)
+{
+	struct qmail_run *r = qmail_run(a);
+
+	if (r->dirty_fd_count == r->dirty_fd_room) {
+		r->dirty_fd_room = r->dirty_fd_room ? r->dirty_fd_room * 2 : ACTION_BATCH;
+		r->dirty_fds = realloc(r->dirty_fds, r->dirty_fd_room * sizeof *r->dirty_fds);
+		if (!r->dirty_fds)
+			abort();
+	}
+	r->dirty_fds[r->dirty_fd_count++] = fd;
+}
+
+static int sync_dir(const struct qmail_run *r, enum qmail_dir dir, size_t d, struct error *err)
+{
+	char path[QMAIL_PATH];
+	int fd, result = 0;
+
+	if (d < r->q->split)
+		snprintf(path, sizeof path, "%s/%zu", qmail_dir_name(dir), d);
+	else
+		snprintf(path, sizeof path, "%s", qmail_dir_name(dir));
+	fd = sys_open_subdir(r->q->fd, path, false, path, err);
+	if (fd < 0)
+		return -1;
+	if (fsync(fd) < 0)
+		result = error_sys(err, errno, "%s", path);
+	sys_close(fd);
+	return result;
+}
+
+static int sync_files(struct qmail_run *r, struct error *err)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < r->dirty_fd_count; i++)
+		if (fsync(r->dirty_fds[i]) < 0)
+			result = error_sys(err, errno, "%s", r->q->base.dir);
+	r->dirty_fd_count = 0;
+	return result;
+}
+
+int qmail_sync(struct action *a, struct error *err)
+{
+	struct qmail_run *r = qmail_run(a);
+	int result = sync_files(r, err);
+
+	for (size_t d = 0; d <= r->q->split; d++) {
+		for (int dir = 0; r->dirty[d] && dir < DIR_COUNT; dir++)
+			if ((r->dirty[d] & (1u << dir)) &&
+			    sync_dir(r, (enum qmail_dir)dir, d, err) < 0)
+				result = -1;
+		r->dirty[d] = 0;
+	}
+	if (r->trash_dirty && a->trash_fd >= 0 && fsync(a->trash_fd) < 0)
+		result = error_sys(err, errno, "the trash");
+	r->trash_dirty = false;
+	return result;
+}
+
+/* Beside the queue directory, wherever that really is. */
+int qmail_trash_place(const struct queue *q, char *out, size_t size)
+{
+	char *real = realpath(q->dir, NULL), *slash = real ? strrchr(real, '/') : NULL;
+	int n = -1;
+
+	if (slash && slash != real) {
+		*slash = '\0';
+		n = snprintf(out, size, "%s/mtaq-trash", real);
+	}
+	free(real);
+	return n >= 0 && (size_t)n < size ? 0 : -1;
+}

@@ -1,0 +1,148 @@
+/*
+ * expire, requeue and retry: modification times, set through descriptors that are known to be the
+ * message's.
+ *
+ * info's is the birth that qmail-send counts the lifetime from, read at the start of each attempt.
+ * local's and remote's are the planned next attempt, but only until qmail-send starts: then it
+ * keeps the plan to itself. So single messages are retried only while it is stopped.
+ *
+ * Changes: {"what": "info_mtime", "before", "after"} and {"what": "channel_mtime", "channel",
+ * "before", "after"}, in nanoseconds.
+ */
+#include "act.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+enum { DAY = 86400, LIFETIME_LEAST = 7 * DAY };
+
+struct age {
+	bool info, channel[2];
+	int64_t info_after, channel_after;
+};
+
+static const char *const channel_names[2] = {"local", "remote"};
+
+static int64_t seconds(int64_t s)
+{
+	int64_t ns;
+
+	return __builtin_mul_overflow(s, (int64_t)1000000000, &ns) ? (s < 0 ? INT64_MIN : INT64_MAX)
+								   : ns;
+}
+
+/* ---- what is to be ---- */
+
+/* The bounce of a double bounce is thrown away by qmail: the message would vanish. */
+int check_silent(struct action *a, const struct held *h, struct error *err)
+{
+	char text[128];
+
+	if (!h->message.double_bounce || a->args->even_silent)
+		return 0;
+	snprintf(text, sizeof text,
+		 "%" SLICE_FMT ": a double bounce would vanish without a word: passed over (see "
+		 "--even-silent)",
+		 SLICE_ARG(h->item->id));
+	a->note(a->note_ctx, text);
+	return error_set(err, ERROR_UNSUPPORTED, "it would vanish without a word");
+}
+
+static int plan_expire(struct action *a, struct held *h, struct age *age, struct error *err)
+{
+	int64_t lifetime = queue_qmail(a->queue)->control.lifetime.value, back;
+
+	if (check_silent(a, h, err) < 0)
+		return -1;
+	if (number_minus(a->now, (int64_t)held_pin(h)->info_st.st_mtime) > lifetime)
+		return 0;
+	back = lifetime > LIFETIME_LEAST ? lifetime : LIFETIME_LEAST;
+	age->info = true;
+	age->info_after = seconds(number_minus(number_minus(a->now, back), DAY));
+	return 1;
+}
+
+static int plan_requeue(struct action *a, struct held *h, struct age *age)
+{
+	age->info_after = seconds(a->now);
+	age->info = qmail_mtime_ns(&held_pin(h)->info_st) != age->info_after;
+	return age->info;
+}
+
+/* Due at once when qmail-send starts; false when all that is pending is due already. */
+static bool plan_attempt(struct action *a, struct held *h, struct age *age)
+{
+	const struct pin *p = held_pin(h);
+
+	age->channel_after = seconds(a->now);
+	for (int i = 0; i < 2; i++)
+		age->channel[i] = p->channel[i] >= 0 && p->channel_st[i].st_mtime > a->now;
+	return age->channel[0] || age->channel[1];
+}
+
+static int note_changes(struct held *h, const struct age *age, struct error *err)
+{
+	const struct pin *p = held_pin(h);
+
+	if (age->info &&
+	    change_add(
+		h, change_of_time("info_mtime", NULL, qmail_mtime_ns(&p->info_st), age->info_after),
+		err) < 0)
+		return -1;
+	for (int i = 0; i < 2; i++)
+		if (age->channel[i] && change_add(h,
+						  change_of_time("channel_mtime", channel_names[i],
+								 qmail_mtime_ns(&p->channel_st[i]),
+								 age->channel_after),
+						  err) < 0)
+			return -1;
+	return 1;
+}
+
+int age_prepare(struct action *a, struct held *h, struct error *err)
+{
+	struct age *age = arena_zalloc(&h->arena, sizeof *age);
+	int todo = 1;
+
+	if (!age)
+		return error_set(err, ERROR_LIMIT, "out of memory");
+	held_pin(h)->op = age;
+	if (a->op == OP_EXPIRE)
+		todo = plan_expire(a, h, age, err);
+	else if (a->op == OP_REQUEUE)
+		todo = plan_requeue(a, h, age);
+	if (todo < 1)
+		return todo;
+	if (a->offline && (a->op == OP_RETRY || a->args->try_now) && !plan_attempt(a, h, age) &&
+	    a->op == OP_RETRY)
+		return 0;
+	return note_changes(h, age, err);
+}
+
+/* ---- doing it ---- */
+
+static int set_mtime(struct action *a, int fd, int64_t ns, struct error *err)
+{
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, timespec_of(ns)};
+
+	if (futimens(fd, times) < 0)
+		return error_sys(err, errno, "its time cannot be set");
+	run_dirty_fd(a, fd);
+	return 0;
+}
+
+int age_commit(struct action *a, struct held *h, struct error *err)
+{
+	const struct pin *p = held_pin(h);
+	const struct age *age = p->op;
+
+	for (int i = 0; i < 2; i++)
+		if (age->channel[i] && set_mtime(a, p->channel[i], age->channel_after, err) < 0)
+			return -1;
+	if (age->info && set_mtime(a, p->info, age->info_after, err) < 0)
+		return -1;
+	h->committed = true;
+	/* it may have ended in this moment; then nothing was done to it */
+	return pin_check(a, h, err);
+}
