@@ -137,6 +137,8 @@ int age_commit(struct action *a, struct held *h, struct error *err)
 	const struct pin *p = held_pin(h);
 	const struct age *age = p->op;
 
+	if (pin_check(a, h, err) < 0)
+		return -1;
 	for (int i = 0; i < 2; i++)
 		if (age->channel[i] && set_mtime(a, p->channel[i], age->channel_after, err) < 0)
 			return -1;
