@@ -64,6 +64,9 @@ struct slice sendmail_header_bytes(struct arena *a, const struct message *m, str
 /* Seconds after which sendmail returns a message of this class; the header must be loaded. */
 enum cf_class sendmail_class(const struct sendmail_queue *q, const struct message *m);
 
+/* actions.c */
+extern const struct backend_actions sendmail_actions;
+
 /* describe.c */
 void sendmail_describe(const struct queue *q, describe_fn *fn, void *ctx);
 
