@@ -2,8 +2,13 @@
 #include "batch.h"
 
 #include "actionlog.h"
+#include "journal_read.h"
+
+#include <mtaq/jsonbytes.h>
+#include <mtaq/saved.h>
 
 #include <signal.h>
+#include <sys/resource.h>
 
 enum outcome {
 	OUTCOME_OPEN, /* not decided yet */
@@ -15,11 +20,15 @@ enum outcome {
 	OUTCOME_GONE,
 	OUTCOME_CHANGED,
 	OUTCOME_NA,
-	OUTCOME_FAILED
+	OUTCOME_FAILED,
+	OUTCOME_UNSURE, /* done, but not known to be on disk: counted failed */
+	OUTCOME_UNTRIED /* the run ended before */
 };
 
 struct slot {
 	struct held held;
+	struct saved saved; /* restore: what held.saved points to */
+	json_t *source;	    /* restore: the note; undo: the intent */
 	enum outcome outcome;
 	bool taken;
 	uint64_t n; /* number in the journal */
@@ -57,12 +66,12 @@ static void end_slot(struct slot *s, const struct error *err)
 	}
 }
 
-static void fail_all(struct batch *t, enum outcome from, const struct error *err)
+static void change_all(struct batch *t, enum outcome from, enum outcome to, const struct error *err)
 {
 	for (size_t i = 0; i < t->count; i++)
 		if (t->slots[i].outcome == from) {
 			t->slots[i].err = *err;
-			t->slots[i].outcome = OUTCOME_FAILED;
+			t->slots[i].outcome = to;
 		}
 }
 
@@ -106,6 +115,8 @@ static int check_cell(struct batch *t, struct held *h, struct error *err)
 {
 	const struct message *m = &h->message;
 
+	if (t->b->action.op == OP_UNDO)
+		return 0;
 	switch ((enum cell)t->row->cells[m->state]) {
 	case CELL_YES:
 		return 0;
@@ -145,6 +156,62 @@ static int verify(struct batch *t, struct held *h, struct error *err)
 	return t->actions->recheck ? t->actions->recheck(&b->action, h, err) : 0;
 }
 
+/* ---- what comes from a folder or from a journal ---- */
+
+static int open_saved(struct slot *s, struct error *err)
+{
+	const struct plan_item *item = s->held.item;
+
+	s->saved = (struct saved){
+	    .dirfd = sys_open_dir(item->folder, err), .path = item->folder, .id = item->id};
+	if (s->saved.dirfd < 0)
+		return -1;
+	s->source = saved_read_note(s->saved.dirfd, item->id, err);
+	s->saved.note = s->source;
+	s->held.saved = &s->saved;
+	return s->source ? 0 : -1;
+}
+
+static int open_intent(struct slot *s, struct error *err)
+{
+	s->source = journal_line(s->held.item->intent, err);
+	if (!s->source)
+		return -1;
+	s->held.undo = json_object_get(s->source, "changes");
+	return json_is_array(s->held.undo)
+		   ? 0
+		   : error_set(err, ERROR_CORRUPT, "the journal does not say what was changed");
+}
+
+static int open_source(struct batch *t, struct slot *s, struct error *err)
+{
+	switch (t->b->action.op) {
+	case OP_RESTORE:
+		return open_saved(s, err);
+	case OP_UNDO:
+		return open_intent(s, err);
+	default:
+		return 0;
+	}
+}
+
+/* Who sent it, for the lines about it: the backend may have had no need to know. */
+static void take_sender(struct held *h)
+{
+	if (h->saved && !h->message.sender.p)
+		h->message.sender =
+		    json_bytes_get(json_object_get(h->saved->note, "sender"), &h->arena);
+}
+
+static int take_and_verify(struct batch *t, struct slot *s, struct error *err)
+{
+	if (open_source(t, s, err) < 0 || t->actions->take(&t->b->action, &s->held, err) < 0)
+		return -1;
+	s->taken = true;
+	take_sender(&s->held);
+	return t->b->action.op == OP_RESTORE ? 0 : verify(t, &s->held, err);
+}
+
 static void take_one(struct batch *t, struct slot *s, const struct plan_item *item)
 {
 	struct error err = ERROR_INIT;
@@ -153,13 +220,9 @@ static void take_one(struct batch *t, struct slot *s, const struct plan_item *it
 	s->held.item = item;
 	t->b->loader.arena = &s->held.arena;
 	t->b->loader.locks_fresh = false;
-	if (t->actions->take(&t->b->action, &s->held, &err) < 0) {
-		end_slot(s, &err);
-		return;
-	}
-	s->taken = true;
+	s->saved.dirfd = -1;
 	s->held.changes = json_array();
-	if (verify(t, &s->held, &err) < 0)
+	if (take_and_verify(t, s, &err) < 0)
 		end_slot(s, &err);
 }
 
@@ -187,17 +250,17 @@ static size_t ready(const struct batch *t)
 	return n;
 }
 
-/* Intents of all that is ready, on disk. */
-static int journal_batch(struct batch *t, struct error *err)
+/* Intents of all that is ready, on disk. What it comes to when that fails. */
+static enum status journal_batch(struct batch *t, struct error *err)
 {
 	struct batch_run *b = t->b;
 
 	if (!*b->journal && action_journal_open(b, err) < 0)
-		return -1;
+		return STATUS_CANTCREATE;
 	for (size_t i = 0; i < t->count; i++)
 		if (t->slots[i].outcome == OUTCOME_READY)
 			t->slots[i].n = action_journal_intent(b, &t->slots[i].held);
-	return journal_sync(*b->journal, err);
+	return journal_sync(*b->journal, err) < 0 ? STATUS_IO : STATUS_OK;
 }
 
 /* ---- commit ---- */
@@ -232,7 +295,8 @@ static void commit_all(struct batch *t)
 			commit_one(t, &t->slots[i]);
 	if (t->actions->sync(&t->b->action, &err) < 0) {
 		error_prefix(&err, "not known to be on disk");
-		fail_all(t, OUTCOME_DONE, &err);
+		change_all(t, OUTCOME_DONE, OUTCOME_UNSURE, &err);
+		change_all(t, OUTCOME_ASK, OUTCOME_UNSURE, &err);
 	}
 	for (size_t i = 0; i < t->count; i++)
 		if (t->slots[i].outcome == OUTCOME_DONE)
@@ -248,7 +312,8 @@ static void count_one(struct batch_run *b, struct slot *s)
 	    [OUTCOME_DONE] = &c->done,	     [OUTCOME_ALREADY] = &c->already,
 	    [OUTCOME_BUSY] = &c->busy,	     [OUTCOME_GONE] = &c->gone,
 	    [OUTCOME_CHANGED] = &c->changed, [OUTCOME_NA] = &c->not_applicable,
-	    [OUTCOME_FAILED] = &c->failed,
+	    [OUTCOME_FAILED] = &c->failed,   [OUTCOME_UNSURE] = &c->failed,
+	    [OUTCOME_UNTRIED] = &c->untried,
 	};
 
 	if (s->outcome == OUTCOME_BUSY && b->request->wait.given)
@@ -257,25 +322,52 @@ static void count_one(struct batch_run *b, struct slot *s)
 		++*of[s->outcome];
 }
 
-static void tell_one(struct batch_run *b, struct slot *s)
+static void keep_asked(struct batch_run *b, const struct slot *s)
 {
-	const char *error =
-	    s->outcome == OUTCOME_DONE || s->outcome == OUTCOME_ALREADY ? NULL : s->err.text;
+	b->asked[b->asked_count++] =
+	    (struct asked){.item = s->held.item,
+			   .sender = arena_copy(&b->kept, s->held.message.sender),
+			   .n = s->outcome == OUTCOME_ASK ? s->n : 0};
+}
 
-	count_one(b, s);
-	if (s->outcome == OUTCOME_ASK || (s->outcome == OUTCOME_DONE && b->request->args.try_now)) {
-		b->asked[b->asked_count] = s->held.item;
-		b->asked_n[b->asked_count++] = s->outcome == OUTCOME_ASK ? s->n : 0;
-	}
-	if (s->outcome == OUTCOME_DONE)
-		action_tell_done(b, &s->held);
-	else if (s->outcome == OUTCOME_FAILED)
+static void tell_trouble(struct batch_run *b, const struct slot *s)
+{
+	switch (s->outcome) {
+	case OUTCOME_FAILED:
+	case OUTCOME_UNSURE:
 		run_fail(b->run, STATUS_SOME, "%" SLICE_FMT ": %s", SLICE_ARG(s->held.item->id),
 			 s->err.text);
-	else if (error && s->outcome != OUTCOME_ASK && b->run->globals.verbose)
-		run_note(b->run, "%" SLICE_FMT ": %s", SLICE_ARG(s->held.item->id), error);
-	if (s->n && s->outcome != OUTCOME_ASK)
-		journal_result(*b->journal, s->n, s->outcome == OUTCOME_DONE ? "done" : "failed",
+		break;
+	case OUTCOME_BUSY:
+	case OUTCOME_GONE:
+	case OUTCOME_CHANGED:
+	case OUTCOME_NA:
+		if (b->run->globals.verbose)
+			run_note(b->run, "%" SLICE_FMT ": %s", SLICE_ARG(s->held.item->id),
+				 s->err.text);
+		break;
+	default:
+		break;
+	}
+}
+
+static void tell_one(struct batch_run *b, struct slot *s)
+{
+	bool done = s->outcome == OUTCOME_DONE, ask = s->outcome == OUTCOME_ASK;
+	const char *error = done ? NULL : s->err.text;
+
+	count_one(b, s);
+	if (ask || (done && b->action.args->try_now))
+		keep_asked(b, s);
+	if (done)
+		action_tell(b, action_held_id(&s->held), s->held.message.sender,
+			    op_participle(b->action.op));
+	tell_trouble(b, s);
+	if (s->n && !ask)
+		journal_result(*b->journal, s->n,
+			       done			      ? "done"
+			       : s->outcome == OUTCOME_UNSURE ? "unsure"
+							      : "failed",
 			       error);
 }
 
@@ -284,35 +376,42 @@ static void let_go(struct batch *t, struct slot *s)
 	if (s->taken)
 		t->actions->let_go(&t->b->action, &s->held);
 	json_decref(s->held.changes);
+	json_decref(s->source);
+	sys_close(s->saved.dirfd);
 	arena_free(&s->held.arena);
 }
 
 /* ---- one batch ---- */
 
+static void stop(struct batch *t, enum status st, const struct error *err)
+{
+	t->b->stop = true;
+	change_all(t, OUTCOME_READY, OUTCOME_UNTRIED, err);
+	run_fail(t->b->run, st, "%s", err->text);
+}
+
 static void act(struct batch *t)
 {
 	struct batch_run *b = t->b;
 	struct error err = ERROR_INIT;
+	enum status st;
 
 	for (size_t i = 0; i < t->count; i++)
 		if (t->slots[i].outcome == OUTCOME_OPEN)
 			prepare_one(t, &t->slots[i]);
 	if (b->action.dry_run) {
-		for (size_t i = 0; i < t->count; i++)
-			if (t->slots[i].outcome == OUTCOME_READY)
-				t->slots[i].outcome =
-				    b->action.op == OP_RETRY ? OUTCOME_ASK : OUTCOME_DONE;
+		change_all(t, OUTCOME_READY, b->action.op == OP_RETRY ? OUTCOME_ASK : OUTCOME_DONE,
+			   &err);
 		return;
 	}
 	if (ready(t) == 0)
 		return;
-	if (t->actions->sync(&b->action, &err) < 0 || journal_batch(t, &err) < 0) {
-		b->stop = true;
-		fail_all(t, OUTCOME_READY, &err);
-		run_fail(b->run, *b->journal ? STATUS_IO : STATUS_CANTCREATE, "%s", err.text);
-		return;
-	}
-	commit_all(t);
+	if (t->actions->sync(&b->action, &err) < 0)
+		stop(t, STATUS_SYSTEM, &err);
+	else if ((st = journal_batch(t, &err)) != STATUS_OK)
+		stop(t, st, &err);
+	else
+		commit_all(t);
 }
 
 static void run_batch(struct batch *t, const struct plan_item *const *items)
@@ -327,16 +426,16 @@ static void run_batch(struct batch *t, const struct plan_item *const *items)
 	act(t);
 	for (size_t i = 0; i < t->count; i++)
 		tell_one(b, &t->slots[i]);
-	if (b->journal && *b->journal && journal_sync(*b->journal, &err) < 0) {
+	if (!b->stop && *b->journal && journal_sync(*b->journal, &err) < 0) {
 		b->stop = true;
 		run_fail(b->run, STATUS_IO, "%s", err.text);
 	}
 	for (size_t i = 0; i < t->count; i++)
 		let_go(t, &t->slots[i]);
-	b->stop |= b->run->out_lost;
+	b->stop |= !run_flush(b->run);
 }
 
-static bool interrupted(void)
+bool batches_interrupted(void)
 {
 	sigset_t set;
 
@@ -345,21 +444,34 @@ static bool interrupted(void)
 					 sigismember(&set, SIGHUP));
 }
 
-void batches_run(struct batch_run *b, const struct plan_item *const *items, size_t count)
+/* Each message that is held needs some descriptors of its own. */
+static size_t batch_size(void)
+{
+	enum { PER_MESSAGE = 6, OTHERS = 20 };
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur > OTHERS + PER_MESSAGE * ACTION_BATCH)
+		return ACTION_BATCH;
+	return r.rlim_cur < OTHERS + PER_MESSAGE ? 1 : (size_t)(r.rlim_cur - OTHERS) / PER_MESSAGE;
+}
+
+size_t batches_run(struct batch_run *b, const struct plan_item *const *items, size_t count)
 {
 	const struct backend_actions *actions = b->action.queue->backend->actions;
 	struct batch t = {.b = b, .actions = actions, .row = &actions->ops[b->action.op]};
 	struct error err = ERROR_INIT;
+	size_t at = 0, size = batch_size();
 
-	for (size_t at = 0; at < count && !b->stop && !interrupted(); at += t.count) {
-		t.count = count - at < ACTION_BATCH ? count - at : ACTION_BATCH;
+	while (at < count && !b->stop && !batches_interrupted()) {
+		t.count = count - at < size ? count - at : size;
 		if (actions->batch_begin && actions->batch_begin(&b->action, &err) < 0) {
 			run_error(b->run, &err);
-			b->counts->failed += count - at;
-			return;
+			break;
 		}
 		run_batch(&t, items + at);
 		if (actions->batch_end)
 			actions->batch_end(&b->action);
+		at += t.count;
 	}
+	return at;
 }

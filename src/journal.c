@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -91,9 +92,12 @@ struct journal *journal_open(const char *dir, const char *run, json_t *header, s
 	buf_init(&j->pending);
 	j->fd = -1;
 	j->next = 1;
-	snprintf(j->path, sizeof j->path, "%s/%s.jsonl", dir, run);
 	json_object_set_new(header, "run", json_string(run));
 	add_line(j, header);
+	if ((size_t)snprintf(j->path, sizeof j->path, "%s/%s.jsonl", dir, run) >= sizeof j->path) {
+		error_set(err, ERROR_USAGE, "the journal cannot be made: its name is too long");
+		return give_up(j);
+	}
 	if (make_directory(dir, err) < 0)
 		return give_up(j);
 	j->fd =
@@ -102,7 +106,8 @@ struct journal *journal_open(const char *dir, const char *run, json_t *header, s
 		error_sys(err, errno, "the journal cannot be made: %s", j->path);
 		return give_up(j);
 	}
-	if (journal_sync(j, err) < 0 || sync_directory(dir) < 0) {
+	if (flock(j->fd, LOCK_EX | LOCK_NB) < 0 || journal_sync(j, err) < 0 ||
+	    sync_directory(dir) < 0) {
 		error_sys(err, errno, "the journal cannot be written: %s", j->path);
 		unlink(j->path);
 		return give_up(j);

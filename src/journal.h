@@ -2,13 +2,17 @@
  * The journal: one file per run, JSON lines, written before and after each batch.
  *
  * DIR/RUN.jsonl, 0600, made with O_EXCL, in DIR of 0700. Lines, each an object:
- *	{"mtaq": 1, "run", "time", "user", "uid", "host", "command": [...], "op", "rule"}	the
- *first
- *	{"n", "op", "queue", "id", "file", "identity": {...}, "sender", "changes": [...]}	an
- *intent, one per message
- *	{"result", "n", "time", "error"}	"done", "already", "failed", ...; error only when
- *there is one
- *	{"end": true, "time", "counts": {...}}	the last; without it the run was cut off
+ *	{"mtaq": 1, "run", "time", "user", "uid", "host", "command": [...], "op", "rule", "undoes",
+ *	 "queues": [...], "environment_queues", "config"}
+ *		the first; rule and what follows only when there is one
+ *	{"n", "op", "queue", "dir", "id", "sender", "identity": {...}, "changes": [...], "trash",
+ *	 "target"}
+ *		an intent, one per message, numbered from 1; trash and target only when there is one
+ *	{"result", "n", "time", "error"}
+ *		"done", "asked", "failed", or "unsure": done, but not known to be on disk
+ *	{"end": true, "time", "counts": {...}}
+ *		the last; without it the run was cut off, or is not at its end yet
+ * Bytes of queues are as in mtaq/jsonbytes.h. The file is locked (flock) while its run lasts.
  *
  * Contract: intents are on disk (one write, fdatasync) before the batch is committed; results after
  *its directories are on disk. An intent without a result: unknown, look at the queue. Nothing is

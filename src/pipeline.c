@@ -1,12 +1,14 @@
-/* From a selection to what was done: see pipeline.h. */
+/* From plans to what was done: see pipeline.h. */
 #include "pipeline.h"
 
+#include "actionlog.h"
 #include "batch.h"
 #include "trash.h"
 
 #include <mtaq/timefmt.h>
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,49 +19,46 @@ enum { MAX_FLOOR = 10 };
 
 struct job {
 	struct run *run;
-	const struct selection *selection;
 	const struct action_request *request;
 	struct action_counts *counts;
 	struct journal *journal;
 	struct plan *plans;
-	struct batch_run *batches; /* one per queue */
-	size_t queues;
+	struct batch_run *batches; /* one per plan */
+	size_t count;
 	struct slice run_id;
 };
 
 /* ---- guards ---- */
 
-static bool check_backends(struct job *j)
+static bool check_backends(struct run *run, const struct selection *s, enum op op)
 {
-	for (size_t i = 0; i < j->queues; i++) {
-		const struct queue *q = j->selection->queues.list[i];
+	for (size_t i = 0; i < s->queues.count; i++) {
+		const struct queue *q = s->queues.list[i];
 		const struct backend_actions *a = q->backend->actions;
-		const struct op_row *row = a ? &a->ops[j->request->op] : NULL;
+		const struct op_row *row = a ? &a->ops[op] : NULL;
 
 		if (row && row->methods)
 			continue;
-		run_fail(j->run, STATUS_USAGE, "%s: %s cannot be done on %s%s%s", q->name,
-			 op_name(j->request->op), q->backend->name, row && row->instead ? ": " : "",
+		run_fail(run, STATUS_USAGE, "%s: %s cannot be done on %s%s%s", q->name, op_name(op),
+			 q->backend->name, row && row->instead ? ": " : "",
 			 row && row->instead ? row->instead : "");
 		return false;
 	}
 	return true;
 }
 
-static bool check_selector(struct job *j)
+static bool check_selector(struct run *run, const struct selection *s, enum op op)
 {
-	const struct selection *s = j->selection;
-
 	if (s->filter || s->ids_given || s->all)
 		return true;
-	run_fail(j->run, STATUS_USAGE, "%s: which messages? Give a selector, ids, or ALL",
-		 op_name(j->request->op));
+	run_fail(run, STATUS_USAGE, "%s: which messages? Give a selector, ids, or ALL",
+		 op_name(op));
 	return false;
 }
 
-static bool parse_max(struct job *j, uint64_t scanned, uint64_t *max)
+static bool parse_max(struct run *run, const char *given, uint64_t scanned, uint64_t *max)
 {
-	struct slice text = slice_from(j->request->max);
+	struct slice text = slice_from(given);
 	bool percent = slice_ends(text, SLICE("%"));
 	uint64_t n;
 
@@ -67,8 +66,8 @@ static bool parse_max(struct job *j, uint64_t scanned, uint64_t *max)
 	if (!text.p)
 		return true;
 	if (!slice_u64(slice_take(text, text.n - percent), &n) || (percent && n > 100)) {
-		run_fail(j->run, STATUS_USAGE, "--max wants a number or a percentage, not '%s'",
-			 j->request->max);
+		run_fail(run, STATUS_USAGE, "--max wants a number or a percentage, not '%s'",
+			 given);
 		return false;
 	}
 	*max = percent ? scanned / 100 * n + scanned % 100 * n / 100 : n;
@@ -77,22 +76,15 @@ static bool parse_max(struct job *j, uint64_t scanned, uint64_t *max)
 	return true;
 }
 
-static uint64_t planned(const struct job *j)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < j->queues; i++)
-		n += j->plans[i].count;
-	return n;
-}
-
 static bool check_max(struct job *j)
 {
-	uint64_t scanned = 0, max, n = planned(j);
+	uint64_t scanned = 0, max, n = 0;
 
-	for (size_t i = 0; i < j->queues; i++)
+	for (size_t i = 0; i < j->count; i++) {
 		scanned += j->plans[i].scanned;
-	if (!parse_max(j, scanned, &max))
+		n += j->plans[i].count;
+	}
+	if (!parse_max(j->run, j->request->max, scanned, &max))
 		return false;
 	if (n <= max)
 		return true;
@@ -104,26 +96,42 @@ static bool check_max(struct job *j)
 
 /* ---- planning ---- */
 
-static bool make_plans(struct job *j)
+static bool make_plans(const struct selection *s, const struct action_request *request,
+		       struct plan *plans)
 {
-	uint64_t left =
-	    j->run->selectors.limit.given ? (uint64_t)j->run->selectors.limit.value : UINT64_MAX;
+	const struct option_number *limit = &s->run->selectors.limit;
+	uint64_t left = limit->given ? (uint64_t)limit->value : UINT64_MAX;
 
-	for (size_t i = 0; i < j->queues; i++) {
-		struct plan *p = &j->plans[i];
+	for (size_t i = 0; i < s->queues.count; i++) {
+		struct plan *p = &plans[i];
+		bool more = plan_make(s, i, request->op, p);
 
-		if (!plan_make(j->selection, i, j->request->op, p))
+		p->args = &request->args;
+		if (!more)
 			return false;
 		if (p->count > left)
 			plan_limit(p, (size_t)left);
 		left -= p->count;
-		j->counts->matched += p->matched;
-		j->counts->not_applicable += p->not_applicable;
 	}
 	return true;
 }
 
-/* ---- beginning and ending a queue ---- */
+/* Null senders cannot be told that their message failed: it goes to the postmaster. */
+static void tell_null_senders(struct job *j)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < j->count; i++)
+		n += j->plans[i].null_senders;
+	if (n)
+		run_note(j->run,
+			 "%" PRIu64
+			 " of them are bounces themselves: the MTA will send them to the "
+			 "postmaster as double bounces",
+			 n);
+}
+
+/* ---- beginning and ending a plan ---- */
 
 static void note(void *ctx, const char *text)
 {
@@ -134,8 +142,7 @@ static int open_trash(struct job *j, struct batch_run *b, struct error *err)
 {
 	char place[512], *path = arena_alloc(&j->run->arena, 600);
 
-	b->action.trash_fd = -1;
-	if (j->request->op != OP_DELETE || j->request->args.purge || j->request->dry_run)
+	if (b->action.op != OP_DELETE || b->action.args->purge || b->action.dry_run)
 		return 0;
 	if (trash_place(b->action.queue, j->run->globals.trash, place, sizeof place, err) < 0)
 		return -1;
@@ -149,28 +156,27 @@ static bool init_batches(struct job *j, size_t i)
 	struct batch_run *b = &j->batches[i];
 	size_t n = j->plans[i].count + 1;
 
-	b->filter = j->selection->per_queue[i].filter;
+	b->filter = j->plans[i].filter;
 	b->charsets = charset_cache_new();
 	b->filter_state = b->filter ? filter_state_new(b->filter) : NULL;
 	b->asked = calloc(n, sizeof *b->asked);
-	b->asked_n = calloc(n, sizeof *b->asked_n);
 	b->busy = calloc(n, sizeof *b->busy);
-	return b->charsets && b->asked && b->asked_n && b->busy && (b->filter_state || !b->filter);
+	return b->charsets && b->asked && b->busy && (b->filter_state || !b->filter);
 }
 
-static bool begin_queue(struct job *j, size_t i)
+static void set_up(struct job *j, size_t i)
 {
 	struct batch_run *b = &j->batches[i];
-	const struct queue *q = j->selection->queues.list[i];
-	struct error err = ERROR_INIT;
+	const struct plan *p = &j->plans[i];
 
 	*b = (struct batch_run){
 	    .run = j->run, .request = j->request, .counts = j->counts, .journal = &j->journal};
+	arena_init(&b->kept, 0);
 	sys_locks_init(&b->locks);
 	b->loader = (struct loader){.locks = &b->locks, .now = j->run->now};
-	b->action = (struct action){.queue = q,
-				    .op = j->request->op,
-				    .args = &j->request->args,
+	b->action = (struct action){.queue = p->queue,
+				    .op = p->op,
+				    .args = p->args,
 				    .loader = &b->loader,
 				    .now = j->run->now,
 				    .dry_run = j->request->dry_run,
@@ -178,30 +184,42 @@ static bool begin_queue(struct job *j, size_t i)
 				    .run_id = j->run_id.p,
 				    .note = note,
 				    .note_ctx = j->run};
+}
+
+static bool begin_plan(struct job *j, size_t i)
+{
+	struct batch_run *b = &j->batches[i];
+	struct error err = ERROR_INIT;
+	enum status st = STATUS_OK;
+
+	set_up(j, i);
 	if (j->plans[i].count == 0)
 		return true;
 	if (!init_batches(j, i))
 		error_set(&err, ERROR_NOMEM, "out of memory");
 	else if (open_trash(j, b, &err) < 0)
-		run_fail(j->run, STATUS_CANTCREATE, "%s", err.text);
-	else if (q->backend->actions->run_begin(&b->action, &err) == 0)
+		st = STATUS_CANTCREATE;
+	else if (b->action.queue->backend->actions->run_begin(&b->action, &err) == 0)
 		return true;
-	if (j->run->status == STATUS_OK)
-		run_error(j->run, &err);
+	run_fail(j->run, st == STATUS_OK ? status_of_error(&err) : st, "%s", err.text);
 	return false;
 }
 
-static void end_queue(struct batch_run *b)
+static void end_plan(struct batch_run *b)
 {
+	if (!b->run)
+		return; /* never begun */
 	if (b->action.own)
 		b->action.queue->backend->actions->run_end(&b->action);
-	sys_close(b->action.trash_fd);
+	if (b->action.trash_fd >= 0)
+		trash_close_run(b->action.trash_fd, b->action.trash_path);
 	charset_cache_free(b->charsets);
 	filter_state_free(b->filter_state);
 	sys_locks_free(&b->locks);
+	arena_free(&b->kept);
 	free(b->asked);
-	free(b->asked_n);
 	free(b->busy);
+	b->run = NULL;
 }
 
 /* ---- acting ---- */
@@ -213,46 +231,79 @@ static void wait_a_moment(void)
 	nanosleep(&moment, NULL);
 }
 
+static int64_t seconds_up(void)
+{
+	struct timespec t = {0, 0};
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
 static void try_busy_again(struct job *j, struct batch_run *b)
 {
-	const struct plan_item **again = b->busy;
-	time_t until = time(NULL) + (time_t)j->request->wait.value;
+	int64_t begun = seconds_up();
+	size_t left = b->busy_count;
 
-	while (b->busy_count && !b->stop && time(NULL) < until) {
-		size_t n = b->busy_count;
+	while (left && seconds_up() - begun < j->request->wait.value) {
+		size_t tried;
 
 		wait_a_moment();
 		b->busy_count = 0;
 		/* the list is read ahead of where busy ones are put back */
-		batches_run(b, again, n);
+		tried = batches_run(b, b->busy, left);
+		j->counts->untried += left - tried;
+		left = tried == left ? b->busy_count : 0;
 	}
 	j->counts->busy += b->busy_count;
 }
 
+static void tell_asked(struct job *j, struct batch_run *b, const struct asked *a, bool done,
+		       const struct error *err)
+{
+	bool failed = err->code && !done;
+
+	if (b->action.op != OP_RETRY) {
+		j->counts->asked += !failed;
+		return;
+	}
+	if (failed)
+		j->counts->failed++;
+	else if (done)
+		j->counts->done++;
+	else
+		j->counts->asked++;
+	if (!failed)
+		action_tell(b, a->item->id, a->sender,
+			    done ? "attempted" : op_participle(OP_RETRY));
+	if (j->journal)
+		journal_result(j->journal, a->n,
+			       failed ? "failed"
+			       : done ? "done"
+				      : "asked",
+			       failed ? err->text : NULL);
+}
+
 static void ask(struct job *j, struct batch_run *b)
 {
-	const struct backend_actions *a = b->action.queue->backend->actions;
+	const struct backend_actions *actions = b->action.queue->backend->actions;
+	const struct plan_item **items = calloc(b->asked_count + 1, sizeof *items);
 	bool *done = calloc(b->asked_count + 1, sizeof *done);
 	struct error err = ERROR_INIT;
 
-	if (!done)
+	if (!done || !items)
 		abort();
-	if (!b->action.dry_run && a->ask &&
-	    a->ask(&b->action, b->asked, b->asked_count, done, &err) < 0)
+	for (size_t i = 0; i < b->asked_count; i++)
+		items[i] = b->asked[i].item;
+	if (!b->action.dry_run && actions->ask &&
+	    actions->ask(&b->action, items, b->asked_count, done, &err) < 0)
 		run_error(j->run, &err);
-	for (size_t i = 0; i < b->asked_count; i++) {
-		if (done[i] && b->asked_n[i])
-			j->counts->done++;
-		else
-			j->counts->asked++;
-		if (b->asked_n[i] && j->journal)
-			journal_result(j->journal, b->asked_n[i], done[i] ? "done" : "asked",
-				       err.code ? err.text : NULL);
-	}
+	for (size_t i = 0; i < b->asked_count; i++)
+		tell_asked(j, b, &b->asked[i], done[i], &err);
 	free(done);
+	free(items);
 }
 
-static void act_on_queue(struct job *j, size_t i)
+static void act_on(struct job *j, size_t i)
 {
 	struct batch_run *b = &j->batches[i];
 	const struct plan *p = &j->plans[i];
@@ -262,7 +313,7 @@ static void act_on_queue(struct job *j, size_t i)
 		abort();
 	for (size_t k = 0; k < p->count; k++)
 		items[k] = &p->items[k];
-	batches_run(b, items, p->count);
+	j->counts->untried += p->count - batches_run(b, items, p->count);
 	if (b->busy_count)
 		try_busy_again(j, b);
 	if (b->asked_count)
@@ -270,31 +321,43 @@ static void act_on_queue(struct job *j, size_t i)
 	free(items);
 }
 
-static json_t *counts_json(const struct action_counts *c)
+/* A backend may let nobody else act on a queue meanwhile, so a second plan for one waits. */
+static bool waits(const struct job *j, size_t i)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "matched",
-			 (json_int_t)c->matched, "done", (json_int_t)c->done, "asked",
-			 (json_int_t)c->asked, "already", (json_int_t)c->already, "busy",
-			 (json_int_t)c->busy, "gone", (json_int_t)c->gone, "changed",
-			 (json_int_t)c->changed, "not_applicable", (json_int_t)c->not_applicable,
-			 "failed", (json_int_t)c->failed);
+	for (size_t k = 0; k < i; k++)
+		if (j->plans[k].queue == j->plans[i].queue && j->plans[k].count)
+			return true;
+	return false;
+}
+
+/* All that can be refused is, before anything is touched. */
+static bool begin_all(struct job *j)
+{
+	for (size_t i = 0; i < j->count; i++)
+		if (!waits(j, i) && !begin_plan(j, i))
+			return false;
+	return true;
 }
 
 static void act(struct job *j)
 {
 	struct error err = ERROR_INIT;
-	size_t begun = 0;
+	bool begun = begin_all(j);
 
-	while (begun < j->queues && begin_queue(j, begun))
-		begun++;
-	for (size_t i = 0; begun == j->queues && i < j->queues; i++)
-		if (j->plans[i].count)
-			act_on_queue(j, i);
-	for (size_t i = 0; i < begun + (begun < j->queues); i++)
-		end_queue(&j->batches[i]);
-	if (journal_close(j->journal, counts_json(j->counts), &err) < 0)
+	for (size_t i = 0; begun && i < j->count; i++) {
+		if (!j->plans[i].count)
+			continue;
+		if (waits(j, i) && !begin_plan(j, i))
+			j->counts->untried += j->plans[i].count;
+		else
+			act_on(j, i);
+		end_plan(&j->batches[i]);
+	}
+	for (size_t i = 0; i < j->count; i++)
+		end_plan(&j->batches[i]);
+	if (journal_close(j->journal, action_counts_json(j->counts), &err) < 0)
 		run_fail(j->run, STATUS_IO, "%s", err.text);
-	if (begun == j->queues)
+	if (begun)
 		action_summary(j->run, j->request, j->counts);
 }
 
@@ -313,62 +376,65 @@ static void hold_signals(sigset_t *saved)
 	pthread_sigmask(SIG_BLOCK, &set, saved);
 }
 
-void action_run(struct run *run, const struct selection *s, const struct action_request *request,
-		struct action_counts *counts)
+static void let_signals(const sigset_t *saved)
+{
+	/* one that came meanwhile strikes now, and everything must have been said by then */
+	fflush(stdout);
+	pthread_sigmask(SIG_SETMASK, saved, NULL);
+}
+
+/* ---- the two ways in ---- */
+
+void action_run_plans(struct run *run, struct plan *plans, size_t count,
+		      const struct action_request *request, struct action_counts *counts)
 {
 	struct job j = {.run = run,
-			.selection = s,
 			.request = request,
 			.counts = counts,
-			.queues = s->queues.count,
+			.plans = plans,
+			.count = count,
+			.batches = calloc(count + 1, sizeof *j.batches),
 			.run_id = journal_run_id(&run->arena, (int64_t)time(NULL))};
 	sigset_t saved;
 
-	*counts = (struct action_counts){0};
-	if (!check_backends(&j) || !check_selector(&j))
-		return;
-	hold_signals(&saved);
-	j.plans = calloc(j.queues + 1, sizeof *j.plans);
-	j.batches = calloc(j.queues + 1, sizeof *j.batches);
-	if (!j.plans || !j.batches)
+	if (!j.batches)
 		abort();
-	if (make_plans(&j) && check_max(&j))
+	hold_signals(&saved);
+	for (size_t i = 0; i < count; i++) {
+		counts->matched += plans[i].matched;
+		counts->not_applicable += plans[i].not_applicable;
+		counts->errors += plans[i].errors;
+	}
+	if (check_max(&j)) {
+		tell_null_senders(&j);
 		act(&j);
-	for (size_t i = 0; i < j.queues; i++)
-		plan_free(&j.plans[i]);
-	free(j.plans);
+	}
+	for (size_t i = 0; i < count; i++)
+		plan_free(&plans[i]);
 	free(j.batches);
-	/* one that came meanwhile strikes now, and everything must have been said by then */
-	fflush(stdout);
-	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	let_signals(&saved);
 }
 
-static void add_count(struct buf *b, uint64_t n, const char *word)
+void action_run(struct run *run, const struct selection *s, const struct action_request *request,
+		struct action_counts *counts)
 {
-	if (n)
-		buf_printf(b, "%s%" PRIu64 " %s", b->n ? ", " : "", n, word);
-}
+	struct plan *plans;
+	sigset_t saved;
+	uint64_t max;
 
-void action_summary(struct run *run, const struct action_request *request,
-		    const struct action_counts *c)
-{
-	struct buf b;
-
-	buf_init(&b);
-	add_count(&b, c->done, request->op == OP_RETRY ? "attempted" : op_participle(request->op));
-	add_count(&b, c->asked, "asked for an attempt");
-	add_count(&b, c->already, "already so");
-	add_count(&b, c->busy, "busy");
-	add_count(&b, c->gone, "gone");
-	add_count(&b, c->changed, "changed meanwhile");
-	add_count(&b, c->not_applicable, "not applicable");
-	add_count(&b, c->failed, "failed");
-	run_note(run, "%s%" PRIu64 " messages matched%s%" SLICE_FMT,
-		 request->dry_run ? "dry run, nothing was changed: " : "", c->matched,
-		 b.n ? ": " : "", SLICE_ARG(buf_slice(&b)));
-	buf_free(&b);
-	if (c->busy && !request->quiet_when_busy)
-		run->status = status_worse(run->status, STATUS_SOME);
-	if (c->failed)
-		run->status = status_worse(run->status, STATUS_SOME);
+	*counts = (struct action_counts){0};
+	if (!check_backends(run, s, request->op) || !check_selector(run, s, request->op) ||
+	    !parse_max(run, request->max, 0, &max))
+		return;
+	plans = calloc(s->queues.count + 1, sizeof *plans);
+	if (!plans)
+		abort();
+	hold_signals(&saved);
+	if (make_plans(s, request, plans))
+		action_run_plans(run, plans, s->queues.count, request, counts);
+	else
+		for (size_t i = 0; i < s->queues.count; i++)
+			plan_free(&plans[i]);
+	free(plans);
+	let_signals(&saved);
 }

@@ -1,9 +1,11 @@
 /*
  * The one pipeline of all acting commands: select, plan, guards, batches, journal, counts.
  *
- * Contract: commands fill struct action_request and call action_run(); nothing else changes a
- * queue. Everything that was done is printed (a line per message on stdout), journalled and logged;
- * the counts are true.
+ * Contract: commands fill struct action_request and call action_run() with a selection, or
+ * action_run_plans() with what a journal or the trash says; nothing else changes a queue.
+ * Everything that was done is printed (a line per message on stdout), journalled and logged; the
+ * counts are true: matched = done + asked + already + busy + gone + changed + not_applicable +
+ * failed + untried (with --try those that were done are counted in asked, too).
  */
 #ifndef MTAQ_PIPELINE_H
 #define MTAQ_PIPELINE_H
@@ -11,25 +13,29 @@
 #include "plan.h"
 
 struct action_request {
-	enum op op;
+	enum op op; /* what the user asked for; a plan's own op may be another (undo) */
 	struct action_args args;
 	bool dry_run;
 	const char *max;	   /* "100" or "20%"; NULL: no guard */
 	struct option_number wait; /* seconds to keep trying what is busy */
 	bool no_syslog;
 	const char *rule;     /* name of the rule, for journal and log; NULL */
+	const char *undoes;   /* run that is taken back, for the journal; NULL */
 	bool quiet_when_busy; /* busy, gone and changed are no failure (rules) */
 };
 
 struct action_counts {
 	uint64_t matched, done, asked, already, busy, gone, changed, not_applicable, failed;
+	uint64_t untried; /* the run ended before them: a signal, the journal or stdout lost */
+	uint64_t errors;  /* could not be read: neither matched nor not */
 };
 
 /* Act on what `s` selects. The run's status is set; *counts is what was done. */
 void action_run(struct run *run, const struct selection *s, const struct action_request *request,
 		struct action_counts *counts);
-/* "12 messages matched: 10 expired, 2 busy" on stderr. */
-void action_summary(struct run *run, const struct action_request *request,
-		    const struct action_counts *counts);
+/* Carry out plans that are made already, and free their contents. *counts begins with what the
+ * caller has found out by itself, and is added to. */
+void action_run_plans(struct run *run, struct plan *plans, size_t count,
+		      const struct action_request *request, struct action_counts *counts);
 
 #endif

@@ -5,8 +5,7 @@
 
 struct collector {
 	struct plan *plan;
-	const struct op_row *row;
-	struct run *run;
+	const unsigned char *cells; /* NULL: whatever the state, the backend decides */
 	bool named;
 };
 
@@ -17,7 +16,9 @@ struct chunk_counts {
 /* A state that cannot be told is not passed over here: the message is in error when it is taken. */
 static bool applies(const struct collector *c, enum message_state state)
 {
-	switch ((enum cell)c->row->cells[state]) {
+	if (!c->cells)
+		return true;
+	switch ((enum cell)c->cells[state]) {
 	case CELL_NA:
 		return state == STATE_UNKNOWN;
 	case CELL_NAMED:
@@ -46,7 +47,13 @@ static void collect(void *ctx, struct select_chunk *chunk, const struct field_co
 	buf_add(&chunk->out, id);
 }
 
-static void add_item(struct plan *p, struct plan_item item)
+void plan_init(struct plan *p, const struct queue *q, enum op op, const struct action_args *args)
+{
+	*p = (struct plan){.queue = q, .op = op, .args = args};
+	arena_init(&p->arena, 0);
+}
+
+void plan_add(struct plan *p, struct plan_item item)
 {
 	if (p->count == p->room) {
 		p->room = p->room ? p->room * 2 : 256;
@@ -75,7 +82,7 @@ static bool collect_chunk(void *ctx, struct select_chunk *chunk)
 		rest = slice_skip(rest, sizeof item);
 		item.id = slice_take(rest, item.id.n);
 		rest = slice_skip(rest, item.id.n);
-		add_item(c->plan, item);
+		plan_add(c->plan, item);
 	}
 	return true;
 }
@@ -85,8 +92,7 @@ bool plan_make(const struct selection *s, size_t i, enum op op, struct plan *out
 	const struct queue *q = s->queues.list[i];
 	const parts_t *needs = q->backend->needs;
 	struct collector c = {.plan = out,
-			      .row = &q->backend->actions->ops[op],
-			      .run = s->run,
+			      .cells = op == OP_UNDO ? NULL : q->backend->actions->ops[op].cells,
 			      .named = s->ids_given || selection_names(s, FIELD_STATE)};
 	struct select_request request = {.chunk_data = sizeof(struct chunk_counts),
 					 .ctx = &c,
@@ -95,9 +101,11 @@ bool plan_make(const struct selection *s, size_t i, enum op op, struct plan *out
 	struct select_totals totals;
 	bool more;
 
-	*out = (struct plan){.queue = &s->per_queue[i]};
-	arena_init(&out->arena, 0);
-	request.parts = (parts_t)(needs[FIELD_STATE] | needs[FIELD_BOUNCE] | PART_STAT | PART_DATA);
+	plan_init(out, q, op, NULL);
+	out->filter = s->per_queue[i].filter;
+	request.parts = (parts_t)(needs[FIELD_STATE] | PART_STAT | PART_DATA);
+	if (op == OP_EXPIRE || op == OP_BOUNCE)
+		request.parts |= needs[FIELD_BOUNCE];
 	more = selection_run(s, i, &request, &totals);
 	out->scanned = totals.scanned;
 	out->errors = totals.errors;
@@ -113,6 +121,8 @@ void plan_free(struct plan *p)
 
 void plan_limit(struct plan *p, size_t n)
 {
-	if (p->count > n)
-		p->count = n;
+	if (p->count <= n)
+		return;
+	p->matched -= p->count - n;
+	p->count = n;
 }

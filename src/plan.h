@@ -8,9 +8,13 @@
 
 #include <mtaq/action.h>
 
+/* One operation on messages of one queue. */
 struct plan {
-	const struct selection_queue *queue;
-	struct plan_item *items; /* malloc'd; names and ids in `arena` */
+	const struct queue *queue;
+	const struct filter *filter; /* to be asked again under the lock; NULL: none */
+	enum op op;
+	const struct action_args *args; /* set by whoever made the plan */
+	struct plan_item *items;	/* malloc'd; names and ids in `arena` */
 	size_t count, room;
 	struct arena arena;
 	uint64_t scanned;	 /* names looked at */
@@ -20,10 +24,14 @@ struct plan {
 	uint64_t null_senders;	 /* of items: how many have a null sender */
 };
 
-/* Scan queue `i` of the selection for `op`. False when the run is to end. */
+/* Scan queue `i` of the selection, or look at the entries it names, for `op`. Items are in the
+ * order of the scan or of the entries. False when the run is to end. */
 bool plan_make(const struct selection *s, size_t i, enum op op, struct plan *out);
 void plan_free(struct plan *p);
-/* Keep the first `n` only. */
+/* One more item; name, id are copied. For plans that no selection makes: begin with plan_init(). */
+void plan_init(struct plan *p, const struct queue *q, enum op op, const struct action_args *args);
+void plan_add(struct plan *p, struct plan_item item);
+/* Keep the first `n` only; the others were never matched. */
 void plan_limit(struct plan *p, size_t n);
 
 #endif

@@ -77,6 +77,15 @@ bool run_out(struct run *run, struct slice s)
 	return !run->out_lost;
 }
 
+bool run_flush(struct run *run)
+{
+	if (!run->out_lost && fflush(stdout) != 0) {
+		run->out_lost = true;
+		run_fail(run, STATUS_IO, "standard output: write failed");
+	}
+	return !run->out_lost;
+}
+
 void run_err(struct slice s)
 {
 	fflush(stdout);

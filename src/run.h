@@ -67,6 +67,8 @@ __attribute__((format(printf, 2, 3))) void run_note(struct run *run, const char 
 enum status run_expression_error(struct run *run, struct slice text, const struct error *err);
 /* Bytes to stdout as they are (the caller escaped). False when stdout is lost. */
 bool run_out(struct run *run, struct slice s);
+/* Make sure that what was printed has left the program. False when stdout is lost. */
+bool run_flush(struct run *run);
 /* Bytes to stderr as they are. */
 void run_err(struct slice s);
 /* Flush and close stdout; STATUS_IO when something was lost. Call once at the end. */

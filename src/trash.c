@@ -69,3 +69,9 @@ int trash_open_run(const char *place, const char *run, char *out, size_t size, s
 	sys_close(base);
 	return fd;
 }
+
+void trash_close_run(int fd, const char *path)
+{
+	sys_close(fd);
+	rmdir(path);
+}

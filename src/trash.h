@@ -17,5 +17,7 @@ int trash_place(const struct queue *q, const char *given, char *out, size_t size
 		struct error *err);
 /* Make PLACE (0700) and PLACE/RUN (0700) and open the latter; its path to `out`. fd or -1. */
 int trash_open_run(const char *place, const char *run, char *out, size_t size, struct error *err);
+/* Close it; a folder that nothing came into is removed. */
+void trash_close_run(int fd, const char *path);
 
 #endif

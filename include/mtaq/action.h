@@ -146,7 +146,10 @@ struct saved {
 	int dirfd;
 	const char *path; /* of the folder */
 	struct slice id;
-	const json_t *note; /* as saved_read_note() gave it; its files are all there */
+	/* As saved_read_note() gave it. take finds out whether its files are all there
+	 * (saved_check_complete), unless the message is back in its queue already: then a restore
+	 * was cut off, prepare removes what is left here and returns 0. */
+	const json_t *note;
 };
 
 /* A message that is locked, or whatever pins its identity on this MTA. */

@@ -43,7 +43,9 @@
 #define LIMIT_REGEX_ERRORS    10u /* hits of a match limit after which the run ends */
 
 /* What this program wrote itself, and reads again */
-#define LIMIT_NOTE_BYTES (1u << 20) /* the note of a saved message */
+#define LIMIT_NOTE_BYTES    (1u << 20)  /* the note of a saved message */
+#define LIMIT_JOURNAL_BYTES (1u << 30)  /* the journal of one run */
+#define LIMIT_JOURNAL_LINE  (64u << 20) /* one line of it */
 
 /* Text */
 #define LIMIT_DECODED_BYTES (1u << 20) /* a header value after RFC 2047 decoding */
