@@ -1,12 +1,12 @@
 /* The acting commands: expire, bounce, requeue, retry, hold, release, delete, drop, move, save. All
  * the work is action_run(). */
-#include "pipeline.h"
+#include "acting.h"
 #include "cmd.h"
 
 struct act_options {
-	bool dry_run, no_syslog, purge, try_now, renew, even_silent, forget_hosts, whole_queue;
-	const char *max, *reason, *target, *recipient;
-	struct option_number wait;
+	struct acting_options common;
+	bool purge, try_now, renew, even_silent, forget_hosts, whole_queue;
+	const char *reason, *target, *recipient;
 };
 
 #define FLAG(letter, name, member, help)                                                           \
@@ -18,17 +18,7 @@ struct act_options {
 		0, name, arg, OPTION_TEXT, offsetof(struct act_options, member), help              \
 	}
 #define COMMON                                                                                     \
-	FLAG('n', "dry-run", dry_run, "do everything but change anything"),                        \
-	    TEXT("max", "N|P%", max,                                                               \
-		 "do nothing at all if more than N messages, or P% of the queue, would be "        \
-		 "touched"),                                                                       \
-	    {0,                                                                                    \
-	     "wait",                                                                               \
-	     "DUR",                                                                                \
-	     OPTION_DURATION,                                                                      \
-	     offsetof(struct act_options, wait),                                                   \
-	     "keep trying messages that are busy for DUR"},                                        \
-	    FLAG(0, "no-syslog", no_syslog, "do not log to syslog"),                               \
+	ACTING_ROWS(struct act_options),                                                           \
 	{                                                                                          \
 		0                                                                                  \
 	}
@@ -80,14 +70,11 @@ static void act(struct run *run, enum op op, const struct act_options *o)
 						  .renew = o->renew,
 						  .even_silent = o->even_silent,
 						  .forget_hosts = o->forget_hosts,
-						  .whole_queue = o->whole_queue},
-					 .dry_run = o->dry_run,
-					 .max = o->max,
-					 .wait = o->wait,
-					 .no_syslog = o->no_syslog};
+						  .whole_queue = o->whole_queue}};
 	struct action_counts counts;
 	struct selection s;
 
+	acting_fill(&request, &o->common);
 	if (!complete(run, op, o))
 		return;
 	if (selection_prepare(run, &s) && selection_unambiguous(&s))

@@ -1,7 +1,7 @@
 /* Reading the journal: see journal_read.h. */
 #include "journal_read.h"
 
-#include "calendar.h"
+#include "runid.h"
 
 #include <mtaq/limits.h>
 
@@ -56,7 +56,7 @@ static int take_header(struct journal_file *f, json_t *line, struct error *err)
 
 	f->header = line;
 	if (json_integer_value(json_object_get(line, "mtaq")) != 1 || !run ||
-	    !journal_is_run(slice_from(run)) || !find_op(line, &f->op) ||
+	    !run_id_valid(slice_from(run)) || !find_op(line, &f->op) ||
 	    !json_is_integer(json_object_get(line, "time")))
 		return error_set(err, ERROR_CORRUPT, "not the beginning of a journal");
 	f->run = run;
@@ -164,46 +164,6 @@ void journal_file_free(struct journal_file *f)
 	*f = (struct journal_file){0};
 }
 
-/* ---- ids of runs: 20261120T105612Z-12345 ---- */
-
-/* `digits` of them between low and high, and one of `after` unless that is NUL. */
-static bool take_number(struct slice *s, size_t digits, int low, int high, char after, int *out)
-{
-	uint64_t n;
-
-	if (s->n < digits + (after != '\0') || !slice_u64(slice_take(*s, digits), &n) ||
-	    (int)n < low || (int)n > high || (after && s->p[digits] != after))
-		return false;
-	*s = slice_skip(*s, digits + (after != '\0'));
-	*out = (int)n;
-	return true;
-}
-
-bool journal_run_time(struct slice id, int64_t *t)
-{
-	struct calendar c = {0};
-	uint64_t pid;
-	int year;
-
-	if (!take_number(&id, 4, 1970, 9999, '\0', &year) ||
-	    !take_number(&id, 2, 1, 12, '\0', &c.month) ||
-	    !take_number(&id, 2, 1, 31, 'T', &c.day) ||
-	    !take_number(&id, 2, 0, 23, '\0', &c.hour) ||
-	    !take_number(&id, 2, 0, 59, '\0', &c.minute) ||
-	    !take_number(&id, 2, 0, 60, 'Z', &c.second))
-		return false;
-	c.year = year;
-	*t = calendar_seconds(&c);
-	return id.n > 1 && id.n <= 11 && id.p[0] == '-' && slice_u64(slice_skip(id, 1), &pid);
-}
-
-bool journal_is_run(struct slice id)
-{
-	int64_t t;
-
-	return journal_run_time(id, &t);
-}
-
 /* ---- files ---- */
 
 static const char *file_name(struct arena *a, const char *dir, const char *run)
@@ -217,7 +177,7 @@ static int open_run(const char *dir, const char *run, const char *path, bool *ru
 	int fd;
 
 	*running = false;
-	if (!journal_is_run(slice_from(run)))
+	if (!run_id_valid(slice_from(run)))
 		return error_set(err, ERROR_USAGE, "'%s' is no run: `mtaq journal` lists them",
 				 run);
 	fd = sys_open_config(path, NULL, err);
@@ -255,56 +215,6 @@ int journal_load(const char *dir, const char *run, struct arena *a, struct journ
 		error_prefix(err, "%s", path);
 	sys_close(fd);
 	return r;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static void add_run(struct journal_runs *l, struct slice name)
-{
-	if (!slice_ends(name, SLICE(".jsonl")))
-		return;
-	name.n -= strlen(".jsonl");
-	if (!journal_is_run(name))
-		return;
-	/* grows by doubling: the count is a power of two exactly when the list is full */
-	if ((l->count & (l->count - 1)) == 0) {
-		l->list = realloc(l->list, (l->count ? l->count * 2 : 1) * sizeof *l->list);
-		if (!l->list)
-			abort();
-	}
-	l->list[l->count++] = arena_str(&l->names, name);
-}
-
-int journal_runs(const char *dir, struct journal_runs *out, struct error *err)
-{
-	int r = 0, fd = sys_open_dir(dir, err);
-	DIR *d = fd < 0 ? NULL : sys_opendir_at(fd, ".", dir, err);
-	struct dirent *e;
-
-	*out = (struct journal_runs){0};
-	arena_init(&out->names, 0);
-	sys_close(fd);
-	if (!d && err->code == ERROR_GONE) {
-		error_clear(err);
-		return 0;
-	}
-	if (!d)
-		return -1;
-	while ((r = sys_readdir(d, dir, &e, err)) == 1)
-		add_run(out, slice_from(e->d_name));
-	closedir(d);
-	if (r == 0 && out->count)
-		qsort(out->list, out->count, sizeof *out->list, compare_names);
-	return r;
-}
-
-void journal_runs_free(struct journal_runs *l)
-{
-	free(l->list);
-	arena_free(&l->names);
 }
 
 int journal_remove(const char *dir, const char *run, struct error *err)

@@ -46,22 +46,10 @@ void journal_file_free(struct journal_file *f);
 /* One line as JSON, checked to be an object. NULL with err. */
 json_t *journal_line(struct slice line, struct error *err);
 
-/* Could this be the id of a run? It becomes a file name. */
-bool journal_is_run(struct slice id);
-/* Seconds of the time that stands in the id of a run; false when it is none. */
-bool journal_run_time(struct slice id, int64_t *t);
 /* Read DIR/RUN.jsonl; its text goes to `a`. *running: its run has not ended yet. NOQUEUE when there
  * is none. */
 int journal_load(const char *dir, const char *run, struct arena *a, struct journal_file *out,
 		 bool *running, struct error *err);
-struct journal_runs {
-	const char **list; /* ids, sorted: the oldest first */
-	size_t count;
-	struct arena names;
-};
-/* All runs in `dir`; none when it is not there. journal_runs_free() is needed in any case. */
-int journal_runs(const char *dir, struct journal_runs *out, struct error *err);
-void journal_runs_free(struct journal_runs *l);
 /* Remove one that is not running: 1; 0 when it is; -1. */
 int journal_remove(const char *dir, const char *run, struct error *err);
 

@@ -116,7 +116,7 @@ static bool make_plans(const struct selection *s, const struct action_request *r
 	return true;
 }
 
-/* Null senders cannot be told that their message failed: it goes to the postmaster. */
+/* Nobody can be told that a bounce failed, but the postmaster. */
 static void tell_null_senders(struct job *j)
 {
 	uint64_t n = 0;
@@ -126,8 +126,8 @@ static void tell_null_senders(struct job *j)
 	if (n)
 		run_note(j->run,
 			 "%" PRIu64
-			 " of them are bounces themselves: the MTA will send them to the "
-			 "postmaster as double bounces",
+			 " of the messages chosen are bounces: the postmaster gets them as "
+			 "double bounces",
 			 n);
 }
 

@@ -40,7 +40,7 @@ static void collect(void *ctx, struct select_chunk *chunk, const struct field_co
 		counts->not_applicable++;
 		return;
 	}
-	counts->null_senders += m->bounce;
+	counts->null_senders += m->bounce && !m->double_bounce;
 	id = m->queue->backend->script_id ? m->queue->backend->script_id(fc->arena, m) : m->id;
 	item.id.n = id.n;
 	buf_add(&chunk->out, slice_of((const char *)&item, sizeof item));
@@ -116,6 +116,8 @@ bool plan_make(const struct selection *s, size_t i, enum op op, struct plan *out
 void plan_free(struct plan *p)
 {
 	free(p->items);
+	p->items = NULL;
+	p->count = p->room = 0;
 	arena_free(&p->arena);
 }
 

@@ -27,6 +27,7 @@ struct plan {
 /* Scan queue `i` of the selection, or look at the entries it names, for `op`. Items are in the
  * order of the scan or of the entries. False when the run is to end. */
 bool plan_make(const struct selection *s, size_t i, enum op op, struct plan *out);
+/* May be called twice. */
 void plan_free(struct plan *p);
 /* One more item; name, id are copied. For plans that no selection makes: begin with plan_init(). */
 void plan_init(struct plan *p, const struct queue *q, enum op op, const struct action_args *args);

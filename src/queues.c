@@ -148,41 +148,46 @@ static void add_queue(struct queue_list *l, struct queue *q)
 	l->list[l->count++] = q;
 }
 
-static bool already_open(const struct queue_list *l, const char *name)
+struct queue *queues_named(const struct queue_list *l, struct slice name)
 {
 	for (size_t i = 0; i < l->count; i++)
-		if (strcmp(l->list[i]->name, name) == 0)
-			return true;
-	return false;
+		if (slice_eq(slice_from(l->list[i]->name), name))
+			return l->list[i];
+	return NULL;
 }
 
-static void open_one(struct opener *o, const struct queue_spec *spec)
+static struct queue *open_one(struct opener *o, const struct queue_spec *spec)
 {
 	struct run *run = o->run;
 	struct error err = ERROR_INIT;
 	const struct backend *b =
 	    spec->kind ? backend_find(spec->kind) : detect_backend(spec->dir, &err);
-	struct queue *q;
+	struct queue *q, *known;
 
 	o->tried++;
 	q = b ? b->open(spec, run->globals.config, run->now, tell_trouble, o, &err) : NULL;
-	if (!q)
+	if (!q) {
 		tell_trouble(o, &err);
-	else if (already_open(o->out, q->name))
+		return NULL;
+	}
+	known = queues_named(o->out, slice_from(q->name));
+	if (known) {
 		b->close(q);
-	else
-		add_queue(o->out, q);
+		return known;
+	}
+	add_queue(o->out, q);
+	return q;
 }
 
-static void open_text(struct opener *o, const char *text, const char *why)
+static struct queue *open_text(struct opener *o, const char *text, const char *why)
 {
 	struct queue_spec spec;
 	struct error err = ERROR_INIT;
 
-	if (queue_spec_parse(&o->run->arena, text, why, &spec, &err) < 0)
-		run_error(o->run, &err);
-	else
-		open_one(o, &spec);
+	if (queue_spec_parse(&o->run->arena, text, why, &spec, &err) == 0)
+		return open_one(o, &spec);
+	run_error(o->run, &err);
+	return NULL;
 }
 
 static void open_environment(struct opener *o, const char *value)
@@ -231,6 +236,11 @@ size_t queues_open(struct run *run, struct queue_list *out)
 	else
 		open_discovered(&o);
 	return out->count;
+}
+
+struct queue *queues_add(struct run *run, struct queue_list *l, const char *text, const char *why)
+{
+	return open_text(&(struct opener){.run = run, .out = l}, text, why);
 }
 
 void queues_close(struct queue_list *l)

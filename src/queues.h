@@ -21,6 +21,10 @@ int queue_spec_parse(struct arena *arena, const char *text, const char *why, str
 /* Open them all; trouble is printed as it comes. Returns the number of queues that are open; 0 when
  * there are none, then the run's status says why. */
 size_t queues_open(struct run *run, struct queue_list *out);
+/* One more, by what -q takes, or the one of that name that is open already. NULL: told. */
+struct queue *queues_add(struct run *run, struct queue_list *l, const char *text, const char *why);
+/* The open queue of this name, NULL when there is none. */
+struct queue *queues_named(const struct queue_list *l, struct slice name);
 void queues_close(struct queue_list *l);
 
 #endif

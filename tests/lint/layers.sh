@@ -23,9 +23,9 @@ with_layers() {
 		modules(2, "options header rfc2047 charset addr reply submission")
 		modules(3, "field fields message value backend")
 		modules(4, "filter match registry action op saved")
-		modules(5, "select worker sort journal logindex trash")
+		modules(5, "select worker sort journal logindex trash runid")
 		modules(6, "output out template")
-		modules(7, "main cmd global run queues selection ids list plan batch actionlog pipeline")
+		modules(7, "main cmd global run queues selection ids list plan batch actionlog pipeline acting undo restore")
 	}
 	'"$1"
 }

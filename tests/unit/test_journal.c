@@ -4,6 +4,7 @@
 
 #include "journal.h"
 #include "journal_read.h"
+#include "runid.h"
 
 #include <mtaq/limits.h>
 
@@ -265,9 +266,9 @@ static void test_runs(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		int64_t t = 0;
 
-		assert_int_equal(journal_is_run(slice_from(rows[i].id)), rows[i].good);
+		assert_int_equal(run_id_valid(slice_from(rows[i].id)), rows[i].good);
 		if (rows[i].good) {
-			assert_true(journal_run_time(slice_from(rows[i].id), &t));
+			assert_true(run_id_time(slice_from(rows[i].id), &t));
 			assert_int_equal(t, rows[i].t);
 		}
 	}
@@ -276,20 +277,20 @@ static void test_runs(void **state)
 static void test_directory(void **state)
 {
 	struct world *w = *state;
-	struct journal_runs l;
+	struct run_ids l;
 	struct journal *j;
 	char other[160];
 
-	assert_int_equal(journal_runs(w->sub, &l, &w->err), 0);
+	assert_int_equal(run_ids_read(w->sub, ".jsonl", &l, &w->err), 0);
 	assert_int_equal(l.count, 0);
-	journal_runs_free(&l);
+	run_ids_free(&l);
 	j = open_journal(w);
 	snprintf(other, sizeof other, "%s/notes.jsonl", w->sub);
 	close(open(other, O_WRONLY | O_CREAT, 0600));
-	assert_int_equal(journal_runs(w->sub, &l, &w->err), 0);
+	assert_int_equal(run_ids_read(w->sub, ".jsonl", &l, &w->err), 0);
 	assert_int_equal(l.count, 1);
 	assert_string_equal(l.list[0], RUN);
-	journal_runs_free(&l);
+	run_ids_free(&l);
 	assert_int_equal(journal_remove(w->sub, RUN, &w->err), 0); /* running */
 	assert_int_equal(journal_close(j, json_object(), &w->err), 0);
 	assert_int_equal(journal_remove(w->sub, RUN, &w->err), 1);
