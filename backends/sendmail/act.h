@@ -10,6 +10,8 @@
  * Members of held->changes, by "what":
  *	control		size, edits: lines of the control file (edit.h)
  *	rename		from, to: names of the control file, in the same directory
+ *	twin		gone, kept: of two control files of one message, one went
+ *	delete, purge	dir, name: it lay in this directory under this name
  */
 #ifndef SENDMAIL_ACT_H
 #define SENDMAIL_ACT_H
@@ -19,28 +21,54 @@
 
 #include <mtaq/action.h>
 
+#define NODATA_REFUSAL "its data file is missing, so it would be sent empty: hold or delete it"
+
+/* Where messages are taken to: another queue directory, or this run's folder in the trash. */
+struct place {
+	int qf_fd, df_fd;
+	const char *qf, *df; /* their paths */
+	dev_t qf_dev, df_dev;
+	const struct sendmail_unit *unit; /* when it is one of this queue's */
+};
+
 /* a->own: one action on one queue. */
 struct act {
 	struct sys_locks locks; /* the kernel's table, for dry runs; read once per batch */
 	int patience_ms;	/* left in this batch for locks that are only held for a moment */
 	int *unsynced; /* files and directories that the next sync brings to disk, each once */
 	size_t unsynced_count, unsynced_room;
-	uint64_t null_senders; /* of what was done: how many will become double bounces */
+	struct place to;	   /* move, delete */
+	uint64_t returned_at_once; /* of what was released */
 };
 
-enum { TEMP_NAME = 96 }; /* ".mtaq.", id, ".", process id */
+enum { TEMP_NAME = 96, MADE = 6 };
 
 /* h->own: one message. */
 struct grip {
 	const struct sendmail_unit *unit;
-	char name[NAME_LONGEST + 1]; /* of the control file */
-	int fd;			     /* locked; -1 in a dry run */
-	struct stat st;		     /* of fd, or of the name in a dry run */
+	const struct sendmail_unit *data; /* where its data file is; NULL: it has none */
+	char name[NAME_LONGEST + 1];	  /* of the control file */
+	int fd;				  /* locked; -1 in a dry run */
+	struct stat st;			  /* of fd, or of the name in a dry run */
 
-	/* what prepare made */
-	char temp[TEMP_NAME];		 /* "": none, or it is published */
+	/* What prepare made; gone again unless the action is committed. */
+	struct made {
+		int dirfd;
+		char name[TEMP_NAME];
+	} made[MADE];
+	size_t made_count;
+
+	/* rewrite */
+	char temp[TEMP_NAME];		 /* the new control file; "": none */
 	int temp_fd;			 /* locked too; -1 */
 	char new_name[NAME_LONGEST + 1]; /* "": keeps its name */
+
+	bool twin; /* hold, release: the other name is there already, this one is to go */
+
+	/* transfer */
+	bool across;		/* by copies, see transfer.c */
+	bool brings_data;	/* the data file goes along */
+	char marker[TEMP_NAME]; /* "": none */
 };
 
 static inline struct act *act_of(const struct action *a)
@@ -64,8 +92,6 @@ int act_change(struct held *h, json_t *change, struct error *err);
 __attribute__((format(printf, 2, 3))) void act_note(struct action *a, const char *fmt, ...);
 /* "DIR/NAME" for error texts, in the message's arena. */
 const char *act_path(struct held *h, struct slice dir, const char *name);
-/* "dfID", in the message's arena; NULL when out of memory. */
-const char *act_file(struct held *h, const char *prefix, struct slice id);
 
 /* lock.c */
 int sendmail_take(struct action *a, struct held *h, struct error *err);
@@ -75,31 +101,89 @@ void sendmail_let_go(struct action *a, struct held *h);
  * somebody has one). */
 int lock_file(int fd);
 
-/* rewrite.c */
+/* actions.c */
 /* The next sync brings this file, or the entries of this directory, to disk: for many files at once
  * that is cheaper than for each in turn. The descriptor stays open until then. */
 void act_sync_later(struct action *a, int fd);
-int sendmail_sync(struct action *a, struct error *err);
+/* What prepare made under this name is to go again unless the action is committed. */
+void act_made(struct held *h, int dirfd, const char *name);
+
+/* rewrite.c */
 /* Make the control file's new text ready (nothing when there are no edits) and its new name
  * (`prefix` NULL: keeps it); h->changes gets both. 1, 0 when nothing changes, -1. */
 int rewrite_prepare(struct action *a, struct held *h, const struct qf_edits *e, const char *prefix,
 		    struct error *err);
 /* The new text takes the place of the old, then the file its new name. */
 int rewrite_commit(struct action *a, struct held *h, struct error *err);
+/* A new control file of this text under `name` in `dirfd`: owner and mode as the old one's, locked;
+ * the next sync brings it to disk. fd or -1. */
+int rewrite_file(struct action *a, struct held *h, int dirfd, const char *dir, const char *name,
+		 struct slice text, struct error *err);
 /* Rename that never replaces: -1 with errno EEXIST. */
 int rename_new(int from_fd, const char *from, int to_fd, const char *to);
-/* ".mtaq.ID.PID" */
-void temp_name(char out[TEMP_NAME], struct slice id);
-/* Remove what mtaq processes that died have left in a directory. */
-void sweep_temporaries(int dirfd);
+
+/* leftover.c */
+/* Names of our own in a queue directory, which sendmail passes over; all end in the process id. */
+#define TEMP_PREFIX   ".mtaq."	   /* a control file being written */
+#define MARK_PREFIX   ".mtaq-df."  /* a link to a data file that is to go with its control file */
+#define INTENT_PREFIX ".mtaq-to."  /* where a message is being carried */
+#define OUT_PREFIX    ".mtaq-out." /* a control file that has been carried away */
+#define IN_PREFIX     ".mtaq-in."  /* one that is arriving, in the directory it is carried to */
+/* PREFIX ID "." process id */
+void temp_name(char out[TEMP_NAME], const char *prefix, struct slice id);
+/* Finish or take back what mtaq processes that died have left in the queue's directories. */
+void sweep_queue(struct action *a);
+/* Is there a control file of this id (other than `but` in `unit`) that has the data file of
+ * `unit`? */
+bool other_control(const struct sendmail_queue *q, const struct sendmail_unit *unit,
+		   struct slice id, const char *but);
+bool file_exists(int dirfd, const char *name);
+
+/* transfer.c */
+/* Take the control file, and unless `data` is false its data file, to a place. `e` (may be NULL) is
+ * what is to become of the control file on the way. */
+int transfer_prepare(struct action *a, struct held *h, const struct place *to, bool data,
+		     const struct qf_edits *e, struct error *err);
+int transfer_commit(struct action *a, struct held *h, const struct place *to, struct error *err);
+int transfer_finish(struct action *a, struct held *h, const struct place *to, struct error *err);
+/* A name by which the next run knows that the data file is to go when its control file is gone. */
+void leave_marker(struct held *h);
+/* The message's own leftovers go: data file (unless another message has it too), transcript. */
+int remove_rest(struct action *a, struct held *h, struct error *err);
+
+/* copy.c */
+/* A copy of a file: bytes, owner, mode and times, on disk. -1 with errno, EEXIST when the name is
+ * taken. */
+int copy_file(int from_fd, const char *from, int to_fd, const char *to);
 
 /* ops_age.c */
 int age_begin(struct action *a, struct error *err);
 int expire_prepare(struct action *a, struct held *h, struct error *err);
 int bounce_prepare(struct action *a, struct held *h, struct error *err);
 int requeue_prepare(struct action *a, struct held *h, struct error *err);
-/* Those that will be reported to the postmaster, told at the end. */
-int return_commit(struct action *a, struct held *h, struct error *err);
-void age_end(struct action *a);
+/* Age starts again at zero, and nothing keeps sendmail from trying. */
+int age_renew(const struct action *a, const struct held *h, struct qf_edits *e, struct error *err);
+
+/* ops_delete.c */
+int delete_begin(struct action *a, struct error *err);
+int delete_prepare(struct action *a, struct held *h, struct error *err);
+int delete_commit(struct action *a, struct held *h, struct error *err);
+int delete_finish(struct action *a, struct held *h, struct error *err);
+/* The note of a saved message, its files listed. NULL with err. */
+json_t *sendmail_note(struct action *a, struct held *h, struct error *err);
+int sendmail_trash_place(const struct queue *q, char *out, size_t size);
+
+/* ops_drop.c */
+int drop_prepare(struct action *a, struct held *h, struct error *err);
+
+/* ops_hold.c */
+int hold_begin(struct action *a, struct error *err);
+int hold_prepare(struct action *a, struct held *h, struct error *err);
+int hold_commit(struct action *a, struct held *h, struct error *err);
+int release_prepare(struct action *a, struct held *h, struct error *err);
+void release_end(struct action *a);
+
+/* ops_undo.c */
+int undo_prepare(struct action *a, struct held *h, struct error *err);
 
 #endif

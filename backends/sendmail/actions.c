@@ -1,8 +1,10 @@
 /* What can be done to the messages of a sendmail queue: the table, and what frames each action. */
 #include "act.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { PATIENCE_MS = 1000 };
 
@@ -18,13 +20,68 @@ void act_note(struct action *a, const char *fmt, ...)
 		a->note(a->note_ctx, text);
 }
 
+int act_change(struct held *h, json_t *change, struct error *err)
+{
+	if (!change || json_array_append_new(h->changes, change) < 0)
+		return error_set(err, ERROR_NOMEM, "out of memory for the journal");
+	return 0;
+}
+
+const char *act_path(struct held *h, struct slice dir, const char *name)
+{
+	struct slice s = arena_printf(&h->arena, "%" SLICE_FMT "/%s", SLICE_ARG(dir), name);
+
+	return s.p ? s.p : name;
+}
+
+void act_made(struct held *h, int dirfd, const char *name)
+{
+	struct grip *g = grip_of(h);
+	struct made *m = &g->made[g->made_count++];
+
+	m->dirfd = dirfd;
+	snprintf(m->name, sizeof m->name, "%s", name);
+}
+
+/* ---- what is to be synced ---- */
+
+void act_sync_later(struct action *a, int fd)
+{
+	struct act *act = act_of(a);
+
+	for (size_t i = 0; i < act->unsynced_count; i++)
+		if (act->unsynced[i] == fd)
+			return;
+	if (act->unsynced_count == act->unsynced_room) {
+		act->unsynced_room = act->unsynced_room * 2 + 8;
+		act->unsynced = realloc(act->unsynced, act->unsynced_room * sizeof *act->unsynced);
+		if (!act->unsynced)
+			abort();
+	}
+	act->unsynced[act->unsynced_count++] = fd;
+}
+
+static int sync_all(struct action *a, struct error *err)
+{
+	struct act *act = act_of(a);
+	int r = 0;
+
+	for (size_t i = 0; i < act->unsynced_count; i++)
+		if (fsync(act->unsynced[i]) < 0)
+			r = error_sys(err, errno, "fsync in the queue");
+	act->unsynced_count = 0;
+	return r;
+}
+
+/* ---- runs and batches ---- */
+
 static void run_end(struct action *a)
 {
 	struct act *act = act_of(a);
 
 	if (!act)
 		return;
-	age_end(a);
+	release_end(a);
 	sys_locks_free(&act->locks);
 	free(act->unsynced);
 	free(act);
@@ -35,6 +92,10 @@ static void run_end(struct action *a)
 static int begin_op(struct action *a, struct error *err)
 {
 	switch (a->op) {
+	case OP_HOLD:
+		return hold_begin(a, err);
+	case OP_DELETE:
+		return delete_begin(a, err);
 	case OP_EXPIRE:
 	case OP_BOUNCE:
 	case OP_REQUEUE:
@@ -46,7 +107,6 @@ static int begin_op(struct action *a, struct error *err)
 
 static int run_begin(struct action *a, struct error *err)
 {
-	const struct layout *l = &queue_of(a)->layout;
 	struct act *act = calloc(1, sizeof *act);
 
 	if (!act)
@@ -57,8 +117,8 @@ static int run_begin(struct action *a, struct error *err)
 		run_end(a);
 		return -1;
 	}
-	for (size_t i = 0; !a->dry_run && i < l->count; i++)
-		sweep_temporaries(sendmail_unit(l->units[i])->qf_fd);
+	if (!a->dry_run)
+		sweep_queue(a);
 	return 0;
 }
 
@@ -74,8 +134,6 @@ static int batch_begin(struct action *a, struct error *err)
 	return 0;
 }
 
-#define NODATA_REFUSAL "its data file is missing, so it would be sent empty: hold or delete it"
-
 /* The attempts of what is queued only. */
 #define CELLS_ATTEMPTED                                                                            \
 	{                                                                                          \
@@ -83,33 +141,69 @@ static int batch_begin(struct action *a, struct error *err)
 		[STATE_INCOMING] = CELL_BUSY                                                       \
 	}
 
-const struct backend_actions sendmail_actions = {
-    .ops =
-	{
-	    [OP_EXPIRE] = {.cells = CELLS_ATTEMPTED,
-			   .methods = METHOD_LIVE,
-			   .reversible = true,
-			   .refusal = NODATA_REFUSAL,
-			   .prepare = expire_prepare,
-			   .commit = return_commit},
-	    [OP_BOUNCE] = {.cells = CELLS_ATTEMPTED,
-			   .methods = METHOD_LIVE,
-			   .reversible = true,
-			   .refusal = NODATA_REFUSAL,
-			   .prepare = bounce_prepare,
-			   .commit = return_commit},
-	    [OP_REQUEUE] = {.cells = CELLS_ATTEMPTED,
-			    .methods = METHOD_LIVE,
-			    .reversible = true,
-			    .refusal = NODATA_REFUSAL,
-			    .prepare = requeue_prepare,
-			    .commit = rewrite_commit},
-	},
-    .run_begin = run_begin,
-    .run_end = run_end,
-    .batch_begin = batch_begin,
-    .take = sendmail_take,
-    .recheck = sendmail_recheck,
-    .sync = sendmail_sync,
-    .let_go = sendmail_let_go,
+const struct backend_actions sendmail_actions =
+    {
+	.ops =
+	    {
+		[OP_EXPIRE] = {.cells = CELLS_ATTEMPTED,
+			       .methods = METHOD_LIVE,
+			       .reversible = true,
+			       .refusal = NODATA_REFUSAL,
+			       .prepare = expire_prepare,
+			       .commit = rewrite_commit},
+		[OP_BOUNCE] = {.cells = CELLS_ATTEMPTED,
+			       .methods = METHOD_LIVE,
+			       .reversible = true,
+			       .refusal = NODATA_REFUSAL,
+			       .prepare = bounce_prepare,
+			       .commit = rewrite_commit},
+		[OP_REQUEUE] = {.cells = CELLS_ATTEMPTED,
+				.methods = METHOD_LIVE,
+				.reversible = true,
+				.refusal = NODATA_REFUSAL,
+				.prepare = requeue_prepare,
+				.commit = rewrite_commit},
+		[OP_HOLD] = {.cells = {[STATE_QUEUED] = CELL_YES, [STATE_NODATA] = CELL_YES},
+			     .methods = METHOD_LIVE,
+			     .reversible = true,
+			     .prepare = hold_prepare,
+			     .commit = hold_commit},
+		[OP_RELEASE] = {.cells = {[STATE_HELD] = CELL_YES, [STATE_NODATA] = CELL_REFUSED},
+				.methods = METHOD_LIVE,
+				.reversible = true,
+				.refusal = NODATA_REFUSAL,
+				.prepare = release_prepare,
+				.commit = hold_commit},
+		[OP_DROP] = {.cells = {[STATE_QUEUED] = CELL_YES,
+				       [STATE_HELD] = CELL_YES,
+				       [STATE_NODATA] = CELL_REFUSED},
+			     .methods = METHOD_LIVE,
+			     .reversible = true,
+			     .refusal = NODATA_REFUSAL,
+			     .prepare = drop_prepare,
+			     .commit = rewrite_commit},
+		[OP_UNDO] = {.methods = METHOD_LIVE,
+			     .reversible = true,
+			     .prepare = undo_prepare,
+			     .commit = rewrite_commit},
+		[OP_DELETE] = {.cells = {[STATE_QUEUED] = CELL_YES,
+					 [STATE_HELD] = CELL_NAMED,
+					 [STATE_LOST] = CELL_NAMED,
+					 [STATE_NODATA] = CELL_YES,
+					 [STATE_INCOMPLETE] = CELL_NAMED,
+					 [STATE_INCOMING] = CELL_BUSY},
+			       .methods = METHOD_LIVE,
+			       .reversible = true,
+			       .prepare = delete_prepare,
+			       .commit = delete_commit,
+			       .finish = delete_finish},
+	    },
+	.run_begin = run_begin,
+	.run_end = run_end,
+	.batch_begin = batch_begin,
+	.take = sendmail_take,
+	.recheck = sendmail_recheck,
+	.sync = sync_all,
+	.let_go = sendmail_let_go,
+	.trash_place = sendmail_trash_place,
 };

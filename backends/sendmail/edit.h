@@ -67,7 +67,8 @@ int qf_edits_apply(const struct qf_edits *e, struct slice *out, struct error *er
 json_t *qf_edits_json(const struct qf_edits *e);
 /* Edits of `text` that take back those of `change`, which qf_edits_json made: all of them, byte for
  * byte, when what they made still stands where they made it; else each line that still is what was
- * made of it. *left counts the lines that are not. */
+ * made of it. *left counts the lines that are not, but for those that an attempt changes (N K P M).
+ */
 int qf_edits_undo(const json_t *change, struct qf_edits *out, size_t *left, struct error *err);
 
 #endif

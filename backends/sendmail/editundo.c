@@ -193,7 +193,8 @@ static int undo_line(struct qf_edits *out, const struct qf_edit *x, size_t *left
 		return 0;
 	if (!x->put.n && x->old.n && !qf_find_line(out->text, code, &now))
 		return qf_edits_add(out, qf_place(out->text, code), 0, x->old, err);
-	++*left;
+	/* numbers and states of attempts are sendmail's own */
+	*left += !strchr("NKPM", code);
 	return 0;
 }
 

@@ -206,6 +206,7 @@ static int look_at_control(struct action *a, struct held *h, struct error *err)
 static int same_message(struct action *a, struct held *h, struct error *err)
 {
 	const struct message_identity *was = &h->item->identity, *is = &h->message.identity;
+	struct grip *g = grip_of(h);
 
 	sendmail_load(a->loader, &h->message, PART_STAT | PART_CONTROL | PART_DATA);
 	if (h->message.gone)
@@ -214,6 +215,10 @@ static int same_message(struct action *a, struct held *h, struct error *err)
 	    (was->data_ino != is->data_ino || was->data_dev != is->data_dev))
 		return error_set(err, ERROR_STALE, "%s is another message than was chosen",
 				 path_of(h));
+	if (is->data_ino)
+		g->data = sendmail_data_unit(&h->message);
+	if (is->data_ino && !g->data)
+		g->data = g->unit;
 	return 0;
 }
 
@@ -273,8 +278,8 @@ void sendmail_let_go(struct action *a, struct held *h)
 	(void)a;
 	if (!g)
 		return;
-	if (g->temp[0])
-		unlinkat(g->unit->qf_fd, g->temp, 0);
+	for (size_t i = g->made_count; !h->committed && i-- > 0;)
+		unlinkat(g->made[i].dirfd, g->made[i].name, 0);
 	sys_close(g->temp_fd);
 	sys_close(g->fd);
 	h->own = NULL;

@@ -10,8 +10,6 @@
  */
 #include "act.h"
 
-#include <inttypes.h>
-
 enum {
 	BY_RETURN = 0x02, /* of the first byte of a DELIVERBY line: return it then */
 	BY_TRACE = 0x10,
@@ -50,21 +48,6 @@ int age_begin(struct action *a, struct error *err)
 			 "days",
 			 a->queue->name);
 	return 0;
-}
-
-void age_end(struct action *a)
-{
-	const struct cf_value *to = &queue_of(a)->cf.option[CF_DOUBLE_BOUNCE_ADDRESS];
-	uint64_t n = act_of(a)->null_senders;
-
-	if (!n)
-		return;
-	if (to->text.p && !to->text.n)
-		act_note(a, "%" PRIu64 " have a null sender: sendmail will drop them", n);
-	else
-		act_note(a,
-			 "%" PRIu64 " have a null sender: sendmail will report them to %" SLICE_FMT,
-			 n, SLICE_ARG(to->text.p ? to->text : SLICE("postmaster")));
 }
 
 /* ---- what would keep sendmail from trying ---- */
@@ -129,24 +112,6 @@ static int check_notice(struct action *a, struct held *h, struct error *err)
 			 "a word (--even-silent allows it)");
 }
 
-int return_commit(struct action *a, struct held *h, struct error *err)
-{
-	if (rewrite_commit(a, h, err) < 0)
-		return -1;
-	act_of(a)->null_senders += h->message.bounce;
-	return 0;
-}
-
-/* rewrite_prepare; a dry run has no commit to count in. */
-static int return_prepare(struct action *a, struct held *h, const struct qf_edits *e,
-			  struct error *err)
-{
-	int r = rewrite_prepare(a, h, e, NULL, err);
-
-	act_of(a)->null_senders += a->dry_run && r > 0 && h->message.bounce;
-	return r;
-}
-
 /* ---- expire ---- */
 
 /* Its timeout by its own class is over already. */
@@ -171,7 +136,7 @@ static int expire(struct action *a, struct held *h, struct qf_edits *e, struct e
 		return 0;
 	if (set_back(a, h, e, err) < 0)
 		return -1;
-	return return_prepare(a, h, e, err);
+	return rewrite_prepare(a, h, e, NULL, err);
 }
 
 int expire_prepare(struct action *a, struct held *h, struct error *err)
@@ -228,7 +193,7 @@ int bounce_prepare(struct action *a, struct held *h, struct error *err)
 		return -1;
 	if (make_due(a, m, m->arrival.value, &e, err) < 0)
 		return -1;
-	return return_prepare(a, h, &e, err);
+	return rewrite_prepare(a, h, &e, NULL, err);
 }
 
 /* ---- requeue ---- */
@@ -248,18 +213,24 @@ static int forget_warning(const struct message *m, struct qf_edits *e, struct er
 	return n ? qf_set(e, 'F', slice_of(left, n), err) : qf_unset(e, 'F', err);
 }
 
-int requeue_prepare(struct action *a, struct held *h, struct error *err)
+int age_renew(const struct action *a, const struct held *h, struct qf_edits *e, struct error *err)
 {
 	const struct message *m = &h->message;
-	struct qf_edits e;
 
-	qf_edits_init(&e, &h->arena, m->control_text);
-	if (qf_set_number(&e, 'T', a->now, err) < 0 || forget_warning(m, &e, err) < 0)
+	if (qf_set_number(e, 'T', a->now, err) < 0 || forget_warning(m, e, err) < 0)
 		return -1;
 	/* no sender asks for one second: a bounce that sendmail has not come to is taken back */
-	if ((by_flags(m) & BY_RETURN) && by_seconds(m) == 1 && qf_unset(&e, '!', err) < 0)
+	if ((by_flags(m) & BY_RETURN) && by_seconds(m) == 1 && qf_unset(e, '!', err) < 0)
 		return -1;
-	if (make_due(a, m, a->now, &e, err) < 0)
+	return make_due(a, m, a->now, e, err);
+}
+
+int requeue_prepare(struct action *a, struct held *h, struct error *err)
+{
+	struct qf_edits e;
+
+	qf_edits_init(&e, &h->arena, h->message.control_text);
+	if (age_renew(a, h, &e, err) < 0)
 		return -1;
 	return rewrite_prepare(a, h, &e, NULL, err);
 }

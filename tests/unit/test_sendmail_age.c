@@ -172,23 +172,6 @@ static void test_silent(void **state)
 	assert_int_equal(box_do(&box, OP_EXPIRE, ID), 1);
 }
 
-static void test_null_senders_are_counted(void **state)
-{
-	(void)state;
-	assert_int_equal(box_begin(&box, OP_EXPIRE), 0);
-	assert_int_equal(box_act(&box, "60AD00BA016749"), 1);
-	assert_int_equal(box_act(&box, "60BC0589016504"), 1);
-	assert_int_equal(box_act(&box, ID), 1);
-	box_end(&box);
-	assert_string_equal(box.notes,
-			    "2 have a null sender: sendmail will report them to postmaster\n");
-	box_close(&box);
-	setup_with("O DoubleBounceAddress=");
-	box.action.dry_run = true;
-	assert_int_equal(box_do(&box, OP_BOUNCE, "60AD00BA016749"), 1);
-	assert_string_equal(box.notes, "1 have a null sender: sendmail will drop them\n");
-}
-
 /* ---- bounce ---- */
 
 static void test_bounce(void **state)
@@ -351,7 +334,6 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_longest_timeout, NULL, teardown),
 	    cmocka_unit_test_setup_teardown(test_too_young, NULL, teardown),
 	    cmocka_unit_test_setup_teardown(test_silent, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_null_senders_are_counted, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_bounce, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_bounce_replaces_a_deadline, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_bounce_by_age, setup, teardown),

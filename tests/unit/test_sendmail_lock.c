@@ -178,7 +178,7 @@ static void test_empty(void **state)
 	box_find(&box, ID, &item);
 	snprintf(path, sizeof path, "%s/" QF, box.path);
 	assert_int_equal(truncate(path, 0), 0);
-	assert_int_equal(box_begin(&box, OP_DELETE), 0);
+	assert_int_equal(box_begin(&box, OP_HOLD), 0);
 	box.action.now = (int64_t)time(NULL) + 599;
 	assert_int_equal(box_act_on(&box, &h), -1);
 	assert_int_equal(box.err.code, ERROR_BUSY);
