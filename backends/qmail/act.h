@@ -19,6 +19,7 @@
 enum { TEMP_NAME = QMAIL_PATH + 32 };
 
 /* One action on one queue: action->own. */
+struct rewrite;
 struct qmail_run {
 	const struct queue_qmail *q;
 	bool locked;		   /* the one mtaq that acts here: flock on q->fd */
@@ -28,7 +29,10 @@ struct qmail_run {
 	uint8_t *dirty; /* per split directory, and one for what is not split, bits 1 << DIR_x */
 	int *dirty_fds; /* files that were changed in place; open as long as the batch */
 	size_t dirty_fd_count, dirty_fd_room;
-	bool trash_dirty;
+	int folder;    /* of the trash or the target, to be made durable by sync(); -1 */
+	int target_fd; /* save; else -1 */
+	struct arena arena;
+	struct rewrite *rewrite; /* once run_rewrite() was asked for it */
 };
 
 static inline struct qmail_run *qmail_run(const struct action *a)
@@ -58,6 +62,8 @@ int qmail_trash_place(const struct queue *q, char *out, size_t size);
 /* sync() has to make a file's directory durable, or a file that stays open until let_go(). */
 void run_dirty(struct action *a, enum qmail_file f, uint64_t n);
 void run_dirty_fd(struct action *a, int fd);
+/* How this qmail rewrites recipients. NULL with err. */
+const struct rewrite *run_rewrite(struct action *a, struct error *err);
 
 /* ---- pin.c ---- */
 
@@ -70,8 +76,9 @@ struct pin {
 	enum qmail_file todo_file;
 	bool own_number; /* mess's inode is the number: nobody else can get it now */
 	void *op;	 /* the action's own, in held->arena */
-	/* What let_go() takes away again unless the message was committed. */
-	void (*undo)(struct action *a, struct held *h);
+	/* What let_go() has to do for the action: close, and take away what was prepared unless
+	 * the message was committed. */
+	void (*let_go)(struct action *a, struct held *h);
 };
 
 static inline struct pin *held_pin(const struct held *h)
@@ -96,8 +103,25 @@ int pin_read(struct held *h, int fd, const char *what, struct slice *out, struct
 /* ERROR_UNSUPPORTED, and named, when nobody would hear of the message any more. */
 int check_silent(struct action *a, const struct held *h, struct error *err);
 
+/* Set the modification time of a file of a held message. */
+int age_set(struct action *a, int fd, int64_t ns, struct error *err);
 int age_prepare(struct action *a, struct held *h, struct error *err);
 int age_commit(struct action *a, struct held *h, struct error *err);
+
+/* ---- ops_bounce.c, ops_delete.c, ops_drop.c, ops_undo.c ---- */
+
+int bounce_prepare(struct action *a, struct held *h, struct error *err);
+int bounce_commit(struct action *a, struct held *h, struct error *err);
+int delete_prepare(struct action *a, struct held *h, struct error *err);
+int delete_commit(struct action *a, struct held *h, struct error *err);
+int delete_finish(struct action *a, struct held *h, struct error *err);
+int drop_prepare(struct action *a, struct held *h, struct error *err);
+int drop_commit(struct action *a, struct held *h, struct error *err);
+int save_prepare(struct action *a, struct held *h, struct error *err);
+int save_commit(struct action *a, struct held *h, struct error *err);
+
+int undo_prepare(struct action *a, struct held *h, struct error *err);
+int undo_commit(struct action *a, struct held *h, struct error *err);
 
 /* ---- changes.c: what goes into the journal ---- */
 

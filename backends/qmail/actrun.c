@@ -7,8 +7,10 @@
  * it cannot start in the midst of one.
  */
 #include "act.h"
+#include "rewrite.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,9 +110,47 @@ static int check_lifetime(const struct action *a, struct error *err)
 			 a->queue->dir, c->lifetime_from, a->queue->dir);
 }
 
+/* Does `st` lie in the queue: is it its directory, or has it one above that is. */
+static bool inside_queue(const struct qmail_run *r, int fd)
+{
+	struct stat queue, st, above;
+	int at = dup(fd);
+	bool inside = false;
+
+	if (fstat(r->q->fd, &queue) < 0)
+		queue.st_ino = 0;
+	for (int depth = 0; at >= 0 && depth < 256 && fstat(at, &st) == 0; depth++) {
+		int up = openat(at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		inside |= st.st_ino == queue.st_ino && st.st_dev == queue.st_dev;
+		sys_close(at);
+		at = up;
+		if (up < 0 || fstat(up, &above) < 0 ||
+		    (above.st_ino == st.st_ino && above.st_dev == st.st_dev))
+			break;
+	}
+	sys_close(at);
+	return inside;
+}
+
+static int open_target(struct action *a, struct qmail_run *r, struct error *err)
+{
+	const char *path = a->args->target;
+
+	if (a->op != OP_SAVE)
+		return 0;
+	r->target_fd = sys_open_dir(path, err);
+	if (r->target_fd < 0)
+		return -1;
+	if (inside_queue(r, r->target_fd))
+		return error_set(err, ERROR_USAGE,
+				 "%s lies in the queue: copies are kept elsewhere", path);
+	return 0;
+}
+
 static int begin(struct action *a, struct qmail_run *r, struct error *err)
 {
-	if (check_lifetime(a, err) < 0 || find_owners(r, err) < 0)
+	if (check_lifetime(a, err) < 0 || find_owners(r, err) < 0 || open_target(a, r, err) < 0)
 		return -1;
 	if (!a->dry_run && lock_queue(r, err) < 0)
 		return -1;
@@ -127,7 +167,8 @@ int qmail_run_begin(struct action *a, struct error *err)
 	if (!r)
 		return error_set(err, ERROR_NOMEM, "out of memory");
 	r->q = queue_qmail(a->queue);
-	r->mutex = -1;
+	r->mutex = r->folder = r->target_fd = -1;
+	arena_init(&r->arena, 0);
 	r->dirty = calloc((size_t)r->q->split + 1, 1);
 	a->own = r;
 	if (!r->dirty)
@@ -146,12 +187,31 @@ void qmail_run_end(struct action *a)
 	struct qmail_run *r = qmail_run(a);
 
 	sys_close(r->mutex);
+	sys_close(r->target_fd);
 	if (r->locked)
 		flock(r->q->fd, LOCK_UN);
 	free(r->dirty);
 	free(r->dirty_fds);
+	arena_free(&r->arena);
 	free(r);
 	a->own = NULL;
+}
+
+const struct rewrite *run_rewrite(struct action *a, struct error *err)
+{
+	struct qmail_run *r = qmail_run(a);
+	struct rewrite *w = r->rewrite;
+
+	if (w)
+		return w;
+	w = arena_zalloc(&r->arena, sizeof *w);
+	if (!w) {
+		error_set(err, ERROR_NOMEM, "out of memory");
+		return NULL;
+	}
+	if (rewrite_load(r->q, &r->arena, w, err) < 0)
+		return NULL;
+	return r->rewrite = w;
 }
 
 /* ---- batches ---- */
@@ -250,9 +310,9 @@ int qmail_sync(struct action *a, struct error *err)
 				result = -1;
 		r->dirty[d] = 0;
 	}
-	if (r->trash_dirty && a->trash_fd >= 0 && fsync(a->trash_fd) < 0)
-		result = error_sys(err, errno, "the trash");
-	r->trash_dirty = false;
+	if (r->folder >= 0 && fsync(r->folder) < 0)
+		result = error_sys(err, errno, "the folder of the copy");
+	r->folder = -1;
 	return result;
 }
 

@@ -182,8 +182,8 @@ struct slice route_find(const struct route *list, size_t count, struct slice add
 /* ---- running.c ---- */
 
 struct send_process {
-	int running; /* 1, 0, -1 cannot tell */
-	long pid;    /* 0: not known */
+	int running;	/* 1, 0, -1 cannot tell */
+	long pid;	/* 0: not known */
 	uint64_t start; /* of the process, in the kernel's ticks; 0: not known */
 };
 /* qmail-send of this queue, without taking its lock. */

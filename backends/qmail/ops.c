@@ -23,27 +23,30 @@ static int ask(struct action *a, const struct plan_item *const *items, size_t co
 	return a->offline ? 0 : send_alarm(q, err);
 }
 
+/* What may be done to a message that is queued, new (in todo), ending; none to one that is still
+ * being written. */
+#define CELLS(queued, new, ending)                                                                 \
+	.cells = {[STATE_QUEUED] = (queued),                                                       \
+		  [STATE_NEW] = (new),                                                             \
+		  [STATE_ENDING] = (ending),                                                       \
+		  [STATE_INCOMING] = CELL_BUSY}
+#define STEPS(name) .prepare = name##_prepare, .commit = name##_commit
+#define BOTH	    .methods = METHOD_LIVE | METHOD_OFFLINE
+#define BACK	    .reversible = true
+
 const struct backend_actions qmail_actions = {
-    .ops =
-	{
-	    [OP_EXPIRE] = {.cells = {[STATE_QUEUED] = CELL_YES, [STATE_INCOMING] = CELL_BUSY},
-			   .methods = LIVE | OFFLINE,
-			   .reversible = true,
-			   .prepare = age_prepare,
-			   .commit = age_commit},
-	    [OP_REQUEUE] = {.cells = {[STATE_QUEUED] = CELL_YES, [STATE_INCOMING] = CELL_BUSY},
-			    .methods = LIVE | OFFLINE,
-			    .reversible = true,
-			    .prepare = age_prepare,
-			    .commit = age_commit},
-	    [OP_RETRY] = {.cells = {[STATE_QUEUED] = CELL_YES, [STATE_INCOMING] = CELL_BUSY},
-			  .methods = LIVE | OFFLINE,
-			  .reversible = true,
-			  .prepare = age_prepare,
-			  .commit = age_commit},
-	    [OP_HOLD] = {.instead = no_hold},
-	    [OP_RELEASE] = {.instead = no_hold},
-	},
+    /* what is in todo has no age yet, and is tried first thing: no expire, requeue, retry */
+    .ops[OP_EXPIRE] = {CELLS(CELL_YES, CELL_NA, CELL_NA), BOTH, BACK, STEPS(age)},
+    .ops[OP_REQUEUE] = {CELLS(CELL_YES, CELL_NA, CELL_NA), BOTH, BACK, STEPS(age)},
+    .ops[OP_RETRY] = {CELLS(CELL_YES, CELL_NA, CELL_NA), BOTH, BACK, STEPS(age)},
+    .ops[OP_BOUNCE] = {CELLS(CELL_YES, CELL_OFFLINE, CELL_NA), BOTH, BACK, STEPS(bounce)},
+    .ops[OP_HOLD] = {.instead = no_hold},
+    .ops[OP_RELEASE] = {.instead = no_hold},
+    .ops[OP_DELETE] = {CELLS(CELL_YES, CELL_OFFLINE, CELL_NA), BOTH, BACK, STEPS(delete),
+		       .finish = delete_finish},
+    .ops[OP_DROP] = {CELLS(CELL_YES, CELL_OFFLINE, CELL_NA), BOTH, BACK, STEPS(drop)},
+    .ops[OP_SAVE] = {CELLS(CELL_YES, CELL_YES, CELL_YES), BOTH, STEPS(save)},
+    .ops[OP_UNDO] = {BOTH, BACK, STEPS(undo)},
     .run_begin = qmail_run_begin,
     .run_end = qmail_run_end,
     .batch_begin = qmail_batch_begin,

@@ -9,7 +9,7 @@
  * Changes: {"what": "info_mtime", "before", "after"} and {"what": "channel_mtime", "channel",
  * "before", "after"}, in nanoseconds.
  */
-#include "act.h"
+#include "marks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +21,6 @@ struct age {
 	bool info, channel[2];
 	int64_t info_after, channel_after;
 };
-
-static const char *const channel_names[2] = {"local", "remote"};
 
 static int64_t seconds(int64_t s)
 {
@@ -91,11 +89,12 @@ static int note_changes(struct held *h, const struct age *age, struct error *err
 		err) < 0)
 		return -1;
 	for (int i = 0; i < 2; i++)
-		if (age->channel[i] && change_add(h,
-						  change_of_time("channel_mtime", channel_names[i],
-								 qmail_mtime_ns(&p->channel_st[i]),
-								 age->channel_after),
-						  err) < 0)
+		if (age->channel[i] &&
+		    change_add(h,
+			       change_of_time("channel_mtime", channel_file_name(i),
+					      qmail_mtime_ns(&p->channel_st[i]),
+					      age->channel_after),
+			       err) < 0)
 			return -1;
 	return 1;
 }
@@ -122,7 +121,7 @@ int age_prepare(struct action *a, struct held *h, struct error *err)
 
 /* ---- doing it ---- */
 
-static int set_mtime(struct action *a, int fd, int64_t ns, struct error *err)
+int age_set(struct action *a, int fd, int64_t ns, struct error *err)
 {
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, timespec_of(ns)};
 
@@ -140,9 +139,9 @@ int age_commit(struct action *a, struct held *h, struct error *err)
 	if (pin_check(a, h, err) < 0)
 		return -1;
 	for (int i = 0; i < 2; i++)
-		if (age->channel[i] && set_mtime(a, p->channel[i], age->channel_after, err) < 0)
+		if (age->channel[i] && age_set(a, p->channel[i], age->channel_after, err) < 0)
 			return -1;
-	if (age->info && set_mtime(a, p->info, age->info_after, err) < 0)
+	if (age->info && age_set(a, p->info, age->info_after, err) < 0)
 		return -1;
 	h->committed = true;
 	/* it may have ended in this moment; then nothing was done to it */

@@ -169,8 +169,8 @@ void qmail_let_go(struct action *a, struct held *h)
 {
 	struct pin *p = held_pin(h);
 
-	if (p->undo && !h->committed)
-		p->undo(a, h);
+	if (p->let_go)
+		p->let_go(a, h);
 	close_pin(p);
 	h->own = NULL;
 }

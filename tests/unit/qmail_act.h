@@ -37,6 +37,7 @@ struct act {
 	bool dry_run;
 	bool named;
 	int trash_fd;
+	const char *trash_path;
 	const json_t *undo;
 	const struct saved *saved;
 	enum act_step when;
@@ -163,7 +164,7 @@ static inline int act_item(struct act *t, const struct plan_item *item)
 			   .now = t->now,
 			   .dry_run = t->dry_run,
 			   .trash_fd = t->trash_fd ? t->trash_fd : -1,
-			   .trash_path = "",
+			   .trash_path = t->trash_path,
 			   .run_id = "20261120T000000Z-1",
 			   .note = act_note,
 			   .note_ctx = t};
@@ -208,6 +209,22 @@ static inline void act_free(struct act *t)
 {
 	json_decref(t->changes);
 	t->changes = NULL;
+}
+
+/* Take back what the last action did; its changes are then those of the undo. */
+static inline int act_undo(struct act *t, uint64_t n)
+{
+	json_t *undo = json_deep_copy(t->changes);
+	enum op op = t->op;
+	int r;
+
+	t->op = OP_UNDO;
+	t->undo = undo;
+	r = act_on(t, n);
+	t->undo = NULL;
+	t->op = op;
+	json_decref(undo);
+	return r;
 }
 
 /* qmail-send "runs": somebody holds its lock. */
@@ -280,6 +297,38 @@ static inline struct slice act_shell(struct box *b, const char *command)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	return out;
+}
+
+/* Give message `n` the number that its mess's inode is, as qmail-queue would have. */
+static inline uint64_t act_own_number(struct box *b, uint64_t n)
+{
+	char command[512];
+	struct slice out;
+	uint64_t new;
+
+	snprintf(
+	    command, sizeof command,
+	    "i=$(stat -c %%i mess/$((%llu %% 23))/%llu); for d in mess info local remote; do "
+	    "[ ! -e $d/$((%llu %% 23))/%llu ] || mv $d/$((%llu %% 23))/%llu $d/$((i %% 23))/$i; "
+	    "done; for d in bounce todo intd; do [ ! -e $d/%llu ] || mv $d/%llu $d/$i; done; "
+	    "printf %%s $i",
+	    (unsigned long long)n, (unsigned long long)n, (unsigned long long)n,
+	    (unsigned long long)n, (unsigned long long)n, (unsigned long long)n,
+	    (unsigned long long)n, (unsigned long long)n);
+	out = act_shell(b, command);
+	assert_true(slice_u64(out, &new));
+	return new;
+}
+
+/* Bytes of a file with NUL shown as |. */
+static inline struct slice act_records(struct box *b, enum qmail_file f, uint64_t n)
+{
+	struct slice s = act_bytes(b, f, n);
+	char *p = arena_alloc(&b->names, s.n + 1);
+
+	for (size_t i = 0; i < s.n; i++)
+		p[i] = (char)(s.p[i] ? s.p[i] : '|');
+	return slice_of(p, s.n);
 }
 
 /* Names, types, modes, owners, sizes, times and checksums of all files; not inodes. */

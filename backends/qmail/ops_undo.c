@@ -1,0 +1,214 @@
+/*
+ * undo: what an action changed is put back, as far as it still has the value that the action gave
+ * it.
+ *
+ * The order matters where notes and marks go together: recipients are pending again before the
+ * sender's note goes, and the note is there again before they are done; so a run that is cut off
+ * never leaves a message that would end without a word. Changes are as in the files of the actions,
+ * before and after exchanged.
+ */
+#include "envelope.h"
+#include "note.h"
+
+struct undo {
+	bool set_info, set_channel[2];
+	int64_t info_to, channel_to[2];
+	struct marks pending, done; /* marks to T, and to D */
+	const json_t **notes, **moved;
+	size_t note_count, moved_count;
+	struct envelope_edit edit;
+	bool lost;	   /* something cannot be taken back at all */
+	bool takes_a_note; /* the sender would not be told */
+};
+
+static bool is(const json_t *change, const char *what)
+{
+	const char *s = json_string_value(json_object_get(change, "what"));
+
+	return s && strcmp(s, what) == 0;
+}
+
+static int64_t number(const json_t *change, const char *key)
+{
+	return json_integer_value(json_object_get(change, key));
+}
+
+/* ---- what is as the action left it ---- */
+
+static int plan_info(struct held *h, const json_t *c, struct undo *u, struct error *err)
+{
+	const struct pin *p = held_pin(h);
+
+	if (p->info < 0 || qmail_mtime_ns(&p->info_st) != number(c, "after"))
+		return 0;
+	u->set_info = true;
+	u->info_to = number(c, "before");
+	return change_add(h, change_of_time("info_mtime", NULL, number(c, "after"), u->info_to),
+			  err);
+}
+
+/* Only a qmail-send that is stopped goes by them. */
+static int plan_channel(struct action *a, struct held *h, const json_t *c, struct undo *u,
+			struct error *err)
+{
+	const char *name = json_string_value(json_object_get(c, "channel"));
+	const struct pin *p = held_pin(h);
+	int i = name && strcmp(name, "remote") == 0;
+
+	if (!a->offline || p->channel[i] < 0 ||
+	    qmail_mtime_ns(&p->channel_st[i]) != number(c, "after"))
+		return 0;
+	u->set_channel[i] = true;
+	u->channel_to[i] = number(c, "before");
+	return change_add(h,
+			  change_of_time("channel_mtime", channel_file_name(i), number(c, "after"),
+					 u->channel_to[i]),
+			  err);
+}
+
+static int plan_mark(struct held *h, const json_t *c, struct undo *u, struct error *err)
+{
+	struct mark m;
+	struct marks *to;
+	int r = mark_back(h, c, &m, err);
+
+	u->lost |= r == MARK_LOST;
+	if (r != MARK_BACK)
+		return r < 0 ? -1 : 0;
+	to = m.to == 'T' ? &u->pending : &u->done;
+	to->list[to->count++] = m;
+	return 0;
+}
+
+static int plan_note(struct action *a, struct held *h, const json_t *c, struct undo *u,
+		     struct error *err)
+{
+	bool moved = is(c, "moved_note");
+	int r = moved ? note_moved_plan(a, h, c, err) : note_back_plan(a, h, c, err);
+
+	if (r > 0 && moved)
+		u->moved[u->moved_count++] = c;
+	else if (r > 0)
+		u->notes[u->note_count++] = c;
+	u->takes_a_note |= r > 0 && !moved && note_takes(c);
+	return r < 0 ? -1 : 0;
+}
+
+static int plan_one(struct action *a, struct held *h, const json_t *c, struct undo *u,
+		    struct error *err)
+{
+	if (is(c, "info_mtime"))
+		return plan_info(h, c, u, err);
+	if (is(c, "channel_mtime"))
+		return plan_channel(a, h, c, u, err);
+	if (is(c, "mark"))
+		return plan_mark(h, c, u, err);
+	if (is(c, "note") || is(c, "moved_note"))
+		return plan_note(a, h, c, u, err);
+	u->lost |= !is(c, "envelope");
+	return 0;
+}
+
+/* ---- preparing ---- */
+
+static bool make_room(struct held *h, struct undo *u)
+{
+	size_t n = json_array_size(h->undo) + 1;
+
+	u->pending.list = arena_array(&h->arena, n, sizeof *u->pending.list);
+	u->done.list = arena_array(&h->arena, n, sizeof *u->done.list);
+	u->notes = arena_array(&h->arena, n, sizeof *u->notes);
+	u->moved = arena_array(&h->arena, n, sizeof *u->moved);
+	return u->pending.list && u->done.list && u->notes && u->moved;
+}
+
+static void let_go(struct action *a, struct held *h)
+{
+	struct undo *u = held_pin(h)->op;
+
+	envelope_discard(a, h, &u->edit);
+}
+
+static int plan_envelope(struct action *a, struct held *h, struct undo *u, struct error *err)
+{
+	int r = a->offline ? envelope_back(h, h->undo, &u->edit, err) : 0;
+
+	if (r <= 0)
+		return r;
+	held_pin(h)->let_go = let_go;
+	if (envelope_note(h, &u->edit, err) < 0)
+		return -1;
+	return a->dry_run ? 0 : envelope_write(a, h, &u->edit, err);
+}
+
+static int plan_all(struct action *a, struct held *h, struct undo *u, struct error *err)
+{
+	json_t *c;
+	size_t i;
+
+	json_array_foreach(h->undo, i, c)
+	{
+		if (plan_one(a, h, c, u, err) < 0)
+			return -1;
+	}
+	if (plan_envelope(a, h, u, err) < 0 || marks_note(h, &u->pending, err) < 0)
+		return -1;
+	return marks_note(h, &u->done, err);
+}
+
+int undo_prepare(struct action *a, struct held *h, struct error *err)
+{
+	struct undo *u = arena_zalloc(&h->arena, sizeof *u);
+
+	if (!u || !make_room(h, u))
+		return error_set(err, ERROR_LIMIT, "out of memory");
+	held_pin(h)->op = u;
+	if (plan_all(a, h, u, err) < 0)
+		return -1;
+	/* notes, the envelope's temporary and what else goes by path */
+	if ((u->note_count || u->moved_count) && pin_by_path(a, h, err) < 0)
+		return -1;
+	/* of those that are done for good the sender has to hear */
+	if (json_array_size(h->changes) > 0 && !(u->lost && u->takes_a_note))
+		return 1;
+	return u->lost ? error_set(err, ERROR_UNSUPPORTED, "it cannot be taken back") : 0;
+}
+
+/* ---- doing it ---- */
+
+static int set_times(struct action *a, struct held *h, const struct undo *u, struct error *err)
+{
+	const struct pin *p = held_pin(h);
+
+	for (int i = 0; i < 2; i++)
+		if (u->set_channel[i] && age_set(a, p->channel[i], u->channel_to[i], err) < 0)
+			return -1;
+	return u->set_info ? age_set(a, p->info, u->info_to, err) : 0;
+}
+
+static int set_notes(struct action *a, struct held *h, const struct undo *u, struct error *err)
+{
+	for (size_t i = 0; i < u->note_count; i++)
+		if (note_back(a, h, u->notes[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < u->moved_count; i++)
+		if (note_moved_back(a, h, u->moved[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+int undo_commit(struct action *a, struct held *h, struct error *err)
+{
+	struct undo *u = held_pin(h)->op;
+	bool had_edit = u->edit.written;
+
+	if (pin_check(a, h, err) < 0 || marks_set(a, h, &u->pending, err) < 0 ||
+	    set_notes(a, h, u, err) < 0 || marks_set(a, h, &u->done, err) < 0)
+		return -1;
+	if (u->edit.written && envelope_publish(a, h, &u->edit, err) < 0)
+		return -1;
+	if (set_times(a, h, u, err) < 0)
+		return -1;
+	h->committed = true;
+	return had_edit ? 0 : pin_check(a, h, err);
+}

@@ -1,0 +1,216 @@
+/* Files come and go: see steps.h. */
+#include "steps.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { NAME = 40 };
+
+/* A directory of the queue, opened, and the name of a message's file in it. */
+struct spot {
+	int dir;
+	char name[NAME], temporary[NAME], path[QMAIL_PATH];
+};
+
+int step_open_dir(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct error *err)
+{
+	char path[QMAIL_PATH];
+
+	if (qmail_path(q, f, n, path, err) < 0)
+		return -1;
+	*strrchr(path, '/') = '\0';
+	return sys_open_subdir(q->fd, path, false, path, err);
+}
+
+static int open_spot(const struct action *a, enum qmail_file f, uint64_t n, struct spot *s,
+		     struct error *err)
+{
+	const struct queue_qmail *q = queue_qmail(a->queue);
+
+	snprintf(s->name, sizeof s->name, "%llu", (unsigned long long)n);
+	snprintf(s->temporary, sizeof s->temporary, ".mtaq.%llu", (unsigned long long)n);
+	if (qmail_path(q, f, n, s->path, err) < 0)
+		return -1;
+	s->dir = step_open_dir(q, f, n, err);
+	return s->dir < 0 ? -1 : 0;
+}
+
+int step_unlink(struct action *a, enum qmail_file f, uint64_t n, struct error *err)
+{
+	struct spot s;
+	int r = 1;
+
+	if (open_spot(a, f, n, &s, err) < 0)
+		return -1;
+	if (unlinkat(s.dir, s.name, 0) < 0)
+		r = errno == ENOENT ? 0 : error_sys(err, errno, "%s", s.path);
+	else
+		run_dirty(a, f, n);
+	sys_close(s.dir);
+	return r;
+}
+
+/* This filesystem, or this one and the other, have no such links. */
+static bool no_links(int errnum)
+{
+	return errnum == EXDEV || errnum == EPERM || errnum == EMLINK || errnum == EOPNOTSUPP;
+}
+
+int step_link_out(struct action *a, enum qmail_file f, uint64_t n, int folder, const char *name,
+		  struct error *err)
+{
+	struct spot s;
+	int r = 1;
+
+	if (open_spot(a, f, n, &s, err) < 0)
+		return -1;
+	if (linkat(s.dir, s.name, folder, name, 0) < 0)
+		r = no_links(errno) ? 0 : error_sys(err, errno, "%s", name);
+	sys_close(s.dir);
+	return r;
+}
+
+int step_link_in(struct action *a, int folder, const char *name, enum qmail_file f, uint64_t n,
+		 struct error *err)
+{
+	struct spot s;
+	int r = 1;
+
+	if (open_spot(a, f, n, &s, err) < 0)
+		return -1;
+	if (linkat(folder, name, s.dir, s.name, 0) == 0)
+		run_dirty(a, f, n);
+	else if (errno == EEXIST)
+		r = error_set(err, ERROR_BUSY, "%s is there already", s.path);
+	else
+		r = no_links(errno) ? 0 : error_sys(err, errno, "%s", s.path);
+	sys_close(s.dir);
+	return r;
+}
+
+/* ---- new files ---- */
+
+struct new_file new_file_as(const struct action *a, enum qmail_file f)
+{
+	const struct qmail_run *r = qmail_run(a);
+
+	switch (f) {
+	case FILE_INFO:
+	case FILE_LOCAL:
+	case FILE_REMOTE:
+	case FILE_BOUNCE:
+		return (struct new_file){r->send_uid, r->send_gid, 0600, NULL};
+	default:
+		return (struct new_file){r->queue_uid, r->queue_gid, 0644, NULL};
+	}
+}
+
+static int fill(int fd, const char *path, struct slice text, const struct new_file *as,
+		struct error *err)
+{
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_NOW}};
+
+	if (as->mtime)
+		times[1] = *as->mtime;
+	if (sys_write_all(fd, text.p, text.n) < 0 || fchown(fd, as->uid, as->gid) < 0 ||
+	    fchmod(fd, as->mode) < 0 || futimens(fd, times) < 0 || fsync(fd) < 0)
+		return error_sys(err, errno, "%s", path);
+	return 0;
+}
+
+static int write_at(const struct spot *s, struct slice text, const struct new_file *as,
+		    struct error *err)
+{
+	int r, fd;
+
+	if (unlinkat(s->dir, s->temporary, 0) < 0 && errno != ENOENT)
+		return error_sys(err, errno, "%s", s->path);
+	fd = openat(s->dir, s->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    0600);
+	if (fd < 0)
+		return error_sys(err, errno, "%s", s->path);
+	r = fill(fd, s->path, text, as, err);
+	if (close(fd) < 0 && r == 0)
+		r = error_sys(err, errno, "%s", s->path);
+	if (r < 0)
+		unlinkat(s->dir, s->temporary, 0);
+	return r;
+}
+
+int new_file_write(const struct action *a, enum qmail_file f, uint64_t n, struct slice text,
+		   const struct new_file *as, struct error *err)
+{
+	struct spot s;
+	int r;
+
+	if (open_spot(a, f, n, &s, err) < 0)
+		return -1;
+	r = write_at(&s, text, as, err);
+	sys_close(s.dir);
+	return r;
+}
+
+int new_file_replace(struct action *a, enum qmail_file f, uint64_t n, struct error *err)
+{
+	struct spot s;
+	int r;
+
+	if (open_spot(a, f, n, &s, err) < 0)
+		return -1;
+	r = renameat(s.dir, s.temporary, s.dir, s.name);
+	if (r < 0)
+		error_sys(err, errno, "%s", s.path);
+	else
+		run_dirty(a, f, n);
+	sys_close(s.dir);
+	return r;
+}
+
+int new_file_publish(struct action *a, enum qmail_file f, uint64_t n, struct error *err)
+{
+	struct spot s;
+	int r = 1;
+
+	if (open_spot(a, f, n, &s, err) < 0)
+		return -1;
+	if (linkat(s.dir, s.temporary, s.dir, s.name, 0) < 0) {
+		r = errno == EEXIST ? 0 : error_sys(err, errno, "%s", s.path);
+	} else {
+		run_dirty(a, f, n);
+		unlinkat(s.dir, s.temporary, 0);
+	}
+	sys_close(s.dir);
+	return r;
+}
+
+int new_file_link(struct action *a, enum qmail_file f, enum qmail_file as, uint64_t n,
+		  struct error *err)
+{
+	struct spot from, to;
+	int r = -1;
+
+	if (open_spot(a, f, n, &from, err) < 0)
+		return -1;
+	if (open_spot(a, as, n, &to, err) == 0) {
+		r = linkat(from.dir, from.temporary, to.dir, to.name, 0);
+		if (r < 0)
+			error_sys(err, errno, "%s", to.path);
+		else
+			run_dirty(a, as, n);
+		sys_close(to.dir);
+	}
+	sys_close(from.dir);
+	return r;
+}
+
+void new_file_discard(const struct action *a, enum qmail_file f, uint64_t n)
+{
+	struct spot s;
+
+	if (open_spot(a, f, n, &s, NULL) < 0)
+		return;
+	unlinkat(s.dir, s.temporary, 0);
+	sys_close(s.dir);
+}
