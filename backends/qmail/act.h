@@ -101,27 +101,27 @@ int pin_read(struct held *h, int fd, const char *what, struct slice *out, struct
 /* ---- ops_age.c: expire, requeue, retry ---- */
 
 /* ERROR_UNSUPPORTED, and named, when nobody would hear of the message any more. */
-int check_silent(struct action *a, const struct held *h, struct error *err);
+int qmail_check_silent(struct action *a, const struct held *h, struct error *err);
 
 /* Set the modification time of a file of a held message. */
-int age_set(struct action *a, int fd, int64_t ns, struct error *err);
-int age_prepare(struct action *a, struct held *h, struct error *err);
-int age_commit(struct action *a, struct held *h, struct error *err);
+int qmail_age_set(struct action *a, int fd, int64_t ns, struct error *err);
+int qmail_age_prepare(struct action *a, struct held *h, struct error *err);
+int qmail_age_commit(struct action *a, struct held *h, struct error *err);
 
 /* ---- ops_bounce.c, ops_delete.c, ops_drop.c, ops_undo.c ---- */
 
-int bounce_prepare(struct action *a, struct held *h, struct error *err);
-int bounce_commit(struct action *a, struct held *h, struct error *err);
-int delete_prepare(struct action *a, struct held *h, struct error *err);
-int delete_commit(struct action *a, struct held *h, struct error *err);
-int delete_finish(struct action *a, struct held *h, struct error *err);
-int drop_prepare(struct action *a, struct held *h, struct error *err);
-int drop_commit(struct action *a, struct held *h, struct error *err);
-int save_prepare(struct action *a, struct held *h, struct error *err);
-int save_commit(struct action *a, struct held *h, struct error *err);
+int qmail_bounce_prepare(struct action *a, struct held *h, struct error *err);
+int qmail_bounce_commit(struct action *a, struct held *h, struct error *err);
+int qmail_delete_prepare(struct action *a, struct held *h, struct error *err);
+int qmail_delete_commit(struct action *a, struct held *h, struct error *err);
+int qmail_delete_finish(struct action *a, struct held *h, struct error *err);
+int qmail_drop_prepare(struct action *a, struct held *h, struct error *err);
+int qmail_drop_commit(struct action *a, struct held *h, struct error *err);
+int qmail_save_prepare(struct action *a, struct held *h, struct error *err);
+int qmail_save_commit(struct action *a, struct held *h, struct error *err);
 
-int undo_prepare(struct action *a, struct held *h, struct error *err);
-int undo_commit(struct action *a, struct held *h, struct error *err);
+int qmail_undo_prepare(struct action *a, struct held *h, struct error *err);
+int qmail_undo_commit(struct action *a, struct held *h, struct error *err);
 
 /* ---- changes.c: what goes into the journal ---- */
 

@@ -30,7 +30,7 @@ static int ask(struct action *a, const struct plan_item *const *items, size_t co
 		  [STATE_NEW] = (new),                                                             \
 		  [STATE_ENDING] = (ending),                                                       \
 		  [STATE_INCOMING] = CELL_BUSY}
-#define STEPS(name) .prepare = name##_prepare, .commit = name##_commit
+#define STEPS(name) .prepare = qmail_##name##_prepare, .commit = qmail_##name##_commit
 #define BOTH	    .methods = METHOD_LIVE | METHOD_OFFLINE
 #define BACK	    .reversible = true
 
@@ -43,7 +43,7 @@ const struct backend_actions qmail_actions = {
     .ops[OP_HOLD] = {.instead = no_hold},
     .ops[OP_RELEASE] = {.instead = no_hold},
     .ops[OP_DELETE] = {CELLS(CELL_YES, CELL_OFFLINE, CELL_NA), BOTH, BACK, STEPS(delete),
-		       .finish = delete_finish},
+		       .finish = qmail_delete_finish},
     .ops[OP_DROP] = {CELLS(CELL_YES, CELL_OFFLINE, CELL_NA), BOTH, BACK, STEPS(drop)},
     .ops[OP_SAVE] = {CELLS(CELL_YES, CELL_YES, CELL_YES), BOTH, STEPS(save)},
     .ops[OP_UNDO] = {BOTH, BACK, STEPS(undo)},

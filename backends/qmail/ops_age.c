@@ -33,7 +33,7 @@ static int64_t seconds(int64_t s)
 /* ---- what is to be ---- */
 
 /* The bounce of a double bounce is thrown away by qmail: the message would vanish. */
-int check_silent(struct action *a, const struct held *h, struct error *err)
+int qmail_check_silent(struct action *a, const struct held *h, struct error *err)
 {
 	char text[128];
 
@@ -51,7 +51,7 @@ static int plan_expire(struct action *a, struct held *h, struct age *age, struct
 {
 	int64_t lifetime = queue_qmail(a->queue)->control.lifetime.value, back;
 
-	if (check_silent(a, h, err) < 0)
+	if (qmail_check_silent(a, h, err) < 0)
 		return -1;
 	if (number_minus(a->now, (int64_t)held_pin(h)->info_st.st_mtime) > lifetime)
 		return 0;
@@ -99,7 +99,7 @@ static int note_changes(struct held *h, const struct age *age, struct error *err
 	return 1;
 }
 
-int age_prepare(struct action *a, struct held *h, struct error *err)
+int qmail_age_prepare(struct action *a, struct held *h, struct error *err)
 {
 	struct age *age = arena_zalloc(&h->arena, sizeof *age);
 	int todo = 1;
@@ -121,7 +121,7 @@ int age_prepare(struct action *a, struct held *h, struct error *err)
 
 /* ---- doing it ---- */
 
-int age_set(struct action *a, int fd, int64_t ns, struct error *err)
+int qmail_age_set(struct action *a, int fd, int64_t ns, struct error *err)
 {
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, timespec_of(ns)};
 
@@ -131,7 +131,7 @@ int age_set(struct action *a, int fd, int64_t ns, struct error *err)
 	return 0;
 }
 
-int age_commit(struct action *a, struct held *h, struct error *err)
+int qmail_age_commit(struct action *a, struct held *h, struct error *err)
 {
 	const struct pin *p = held_pin(h);
 	const struct age *age = p->op;
@@ -139,9 +139,9 @@ int age_commit(struct action *a, struct held *h, struct error *err)
 	if (pin_check(a, h, err) < 0)
 		return -1;
 	for (int i = 0; i < 2; i++)
-		if (age->channel[i] && age_set(a, p->channel[i], age->channel_after, err) < 0)
+		if (age->channel[i] && qmail_age_set(a, p->channel[i], age->channel_after, err) < 0)
 			return -1;
-	if (age->info && age_set(a, p->info, age->info_after, err) < 0)
+	if (age->info && qmail_age_set(a, p->info, age->info_after, err) < 0)
 		return -1;
 	h->committed = true;
 	/* it may have ended in this moment; then nothing was done to it */

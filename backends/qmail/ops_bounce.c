@@ -152,14 +152,14 @@ static int prepare_queued(struct held *h, struct bounce *b, struct error *err)
 	return marks_note(h, &b->marks, err);
 }
 
-int bounce_prepare(struct action *a, struct held *h, struct error *err)
+int qmail_bounce_prepare(struct action *a, struct held *h, struct error *err)
 {
 	struct bounce *b = arena_zalloc(&h->arena, sizeof *b);
 	int r;
 
 	if (!b)
 		return error_set(err, ERROR_LIMIT, "out of memory");
-	if (check_silent(a, h, err) < 0 || pin_by_path(a, h, err) < 0 ||
+	if (qmail_check_silent(a, h, err) < 0 || pin_by_path(a, h, err) < 0 ||
 	    pin_recipients_known(h, err) < 0 || plan_note(a, h, b, err) < 0)
 		return -1;
 	held_pin(h)->op = b;
@@ -170,7 +170,7 @@ int bounce_prepare(struct action *a, struct held *h, struct error *err)
 	return r < 0 ? -1 : 1;
 }
 
-int bounce_commit(struct action *a, struct held *h, struct error *err)
+int qmail_bounce_commit(struct action *a, struct held *h, struct error *err)
 {
 	struct bounce *b = held_pin(h)->op;
 

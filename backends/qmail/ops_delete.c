@@ -79,7 +79,7 @@ static int plan_live(struct action *a, struct held *h, struct removal *d, struct
 	return marks_note(h, &d->marks, err);
 }
 
-int delete_prepare(struct action *a, struct held *h, struct error *err)
+int qmail_delete_prepare(struct action *a, struct held *h, struct error *err)
 {
 	struct removal *d = new_removal(h, a->trash_fd, true, err);
 
@@ -160,7 +160,7 @@ static int commit_offline(struct action *a, struct held *h, struct error *err)
 	return step_unlink(a, p->todo_file, p->n, err) < 0 ? -1 : 0;
 }
 
-int delete_commit(struct action *a, struct held *h, struct error *err)
+int qmail_delete_commit(struct action *a, struct held *h, struct error *err)
 {
 	struct removal *d = held_pin(h)->op;
 
@@ -169,7 +169,7 @@ int delete_commit(struct action *a, struct held *h, struct error *err)
 	return a->offline ? commit_offline(a, h, err) : commit_live(a, h, d, err);
 }
 
-int delete_finish(struct action *a, struct held *h, struct error *err)
+int qmail_delete_finish(struct action *a, struct held *h, struct error *err)
 {
 	static const enum qmail_file queued[] = {FILE_LOCAL, FILE_REMOTE, FILE_MESS};
 	const struct pin *p = held_pin(h);
@@ -185,7 +185,7 @@ int delete_finish(struct action *a, struct held *h, struct error *err)
 
 /* ---- save ---- */
 
-int save_prepare(struct action *a, struct held *h, struct error *err)
+int qmail_save_prepare(struct action *a, struct held *h, struct error *err)
 {
 	struct removal *d = new_removal(h, qmail_run(a)->target_fd, false, err);
 
@@ -200,7 +200,7 @@ int save_prepare(struct action *a, struct held *h, struct error *err)
 	return export_message(a, h, &d->x, err) < 0 ? -1 : 1;
 }
 
-int save_commit(struct action *a, struct held *h, struct error *err)
+int qmail_save_commit(struct action *a, struct held *h, struct error *err)
 {
 	(void)a;
 	(void)err;

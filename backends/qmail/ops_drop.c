@@ -66,7 +66,7 @@ static int plan_new(struct action *a, struct held *h, struct drop *d, struct err
 	return a->dry_run || envelope_write(a, h, &d->edit, err) == 0 ? 1 : -1;
 }
 
-int drop_prepare(struct action *a, struct held *h, struct error *err)
+int qmail_drop_prepare(struct action *a, struct held *h, struct error *err)
 {
 	struct drop *d = arena_zalloc(&h->arena, sizeof *d);
 
@@ -76,7 +76,7 @@ int drop_prepare(struct action *a, struct held *h, struct error *err)
 	return held_pin(h)->todo >= 0 ? plan_new(a, h, d, err) : plan_queued(a, h, d, err);
 }
 
-int drop_commit(struct action *a, struct held *h, struct error *err)
+int qmail_drop_commit(struct action *a, struct held *h, struct error *err)
 {
 	struct drop *d = held_pin(h)->op;
 

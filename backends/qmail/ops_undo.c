@@ -156,7 +156,7 @@ static int plan_all(struct action *a, struct held *h, struct undo *u, struct err
 	return marks_note(h, &u->done, err);
 }
 
-int undo_prepare(struct action *a, struct held *h, struct error *err)
+int qmail_undo_prepare(struct action *a, struct held *h, struct error *err)
 {
 	struct undo *u = arena_zalloc(&h->arena, sizeof *u);
 
@@ -181,9 +181,9 @@ static int set_times(struct action *a, struct held *h, const struct undo *u, str
 	const struct pin *p = held_pin(h);
 
 	for (int i = 0; i < 2; i++)
-		if (u->set_channel[i] && age_set(a, p->channel[i], u->channel_to[i], err) < 0)
+		if (u->set_channel[i] && qmail_age_set(a, p->channel[i], u->channel_to[i], err) < 0)
 			return -1;
-	return u->set_info ? age_set(a, p->info, u->info_to, err) : 0;
+	return u->set_info ? qmail_age_set(a, p->info, u->info_to, err) : 0;
 }
 
 static int set_notes(struct action *a, struct held *h, const struct undo *u, struct error *err)
@@ -197,7 +197,7 @@ static int set_notes(struct action *a, struct held *h, const struct undo *u, str
 	return 0;
 }
 
-int undo_commit(struct action *a, struct held *h, struct error *err)
+int qmail_undo_commit(struct action *a, struct held *h, struct error *err)
 {
 	struct undo *u = held_pin(h)->op;
 	bool had_edit = u->edit.written;
