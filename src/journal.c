@@ -32,22 +32,29 @@ struct slice journal_run_id(struct arena *a, int64_t now)
 			    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (long)getpid());
 }
 
+/* 0 also when it is there. */
+static int make_one(const char *dir, mode_t mode)
+{
+	if (mkdir(dir, mode) < 0)
+		return errno == EEXIST ? 0 : -1;
+	return sys_sync_parent(dir);
+}
+
 static int make_directory(const char *dir, struct error *err)
 {
 	char parent[512];
 	char *slash;
 
-	if (mkdir(dir, 0700) == 0 || errno == EEXIST)
+	if (make_one(dir, 0700) == 0)
 		return 0;
 	snprintf(parent, sizeof parent, "%s", dir);
 	slash = strrchr(parent, '/');
 	if (errno == ENOENT && slash && slash != parent) {
 		*slash = '\0';
-		if ((mkdir(parent, 0755) == 0 || errno == EEXIST) && mkdir(dir, 0700) == 0)
+		if (make_one(parent, 0755) == 0 && make_one(dir, 0700) == 0)
 			return 0;
 	}
-	error_sys(err, errno, "the journal cannot be made: %s", dir);
-	return -1;
+	return error_sys(err, errno, "the journal cannot be made: %s", dir);
 }
 
 static int sync_directory(const char *dir)

@@ -38,6 +38,28 @@ void sys_raise_file_limit(void)
 	}
 }
 
+int sys_sync_parent(const char *path)
+{
+	char parent[PATH_MAX] = ".";
+	size_t n = strlen(path);
+	int fd, r;
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	while (n > 0 && path[n - 1] != '/')
+		n--;
+	if (n >= sizeof parent) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	if (n > 0)
+		memcpy(parent, path, n);
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = fd < 0 ? -1 : fsync(fd);
+	sys_close(fd);
+	return r;
+}
+
 void sys_close(int fd)
 {
 	int saved = errno;

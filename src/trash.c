@@ -37,11 +37,20 @@ static int check_private(int fd, const char *path, struct error *err)
 	return 0;
 }
 
+/* 0 also when it is there. */
+static int make_directory(int at, const char *name, const char *path)
+{
+	if (mkdirat(at, name, 0700) < 0)
+		return errno == EEXIST ? 0 : -1;
+	/* the one below is synced by its opener */
+	return at == AT_FDCWD ? sys_sync_parent(path) : 0;
+}
+
 static int make_and_open(int at, const char *name, const char *path, struct error *err)
 {
 	int fd;
 
-	if (mkdirat(at, name, 0700) < 0 && errno != EEXIST)
+	if (make_directory(at, name, path) < 0)
 		return error_sys(err, errno, "the trash cannot be made: %s", path);
 	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)

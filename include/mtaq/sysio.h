@@ -55,6 +55,8 @@ int sys_read_config(const char *path, size_t limit, struct arena *arena, struct 
 /* All of it, whatever write(2) takes at a time; 0 or -1 with errno. */
 int sys_write_all(int fd, const void *p, size_t n);
 void sys_close(int fd);
+/* The directory that `path` is named in, on disk: a new directory is there after a crash only then. 0 or -1 with errno. */
+int sys_sync_parent(const char *path);
 
 /* readdir that tells end from error: 1 and *out, 0 at the end, -1 with err. "." and ".." are left out. */
 int sys_readdir(DIR *dir, const char *what, struct dirent **out, struct error *err);

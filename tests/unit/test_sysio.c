@@ -3,6 +3,7 @@
 
 #include <mtaq/sysio.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,6 +187,38 @@ static void test_readdir(void **state)
 	assert_true(sys_open_subdir(f->fd, "plain", true, "plain", &e) < 0);
 }
 
+/* That it is the right directory shows in the crash tests; here that the path is understood. */
+static void test_sync_parent(void **state)
+{
+	static const struct {
+		const char *below; /* what follows the directory's path */
+		int want;
+	} rows[] = {{"", 0},
+		    {"/", 0},
+		    {"/plain", 0},
+		    {"/dir//", 0},
+		    {"/nowhere", 0},
+		    {"/no/where", ENOENT},
+		    {"/plain/x", ENOTDIR}};
+	struct fixture *f = *state;
+	static char longest[8192];
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char path[128];
+
+		snprintf(path, sizeof path, "%s%s", f->path, rows[i].below);
+		errno = 0;
+		assert_int_equal(sys_sync_parent(path), rows[i].want ? -1 : 0);
+		assert_int_equal(errno, rows[i].want);
+	}
+	assert_int_equal(sys_sync_parent("/"), 0);
+	assert_int_equal(sys_sync_parent("here"), 0);
+	memset(longest, '/', sizeof longest - 1);
+	longest[sizeof longest - 2] = 'x';
+	assert_int_equal(sys_sync_parent(longest), -1);
+	assert_int_equal(errno, ENAMETOOLONG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +227,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_atime_is_left_alone, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_locks, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_readdir, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_sync_parent, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Each action of the shipped program killed at each call that changes something, failed at each, and cut off from power
+# after each: no message is lost, doubled or without its body, and the same command again finishes. The table of actions
+# is rows.py; CRASH_ROWS="delete move" chooses some.
+. "${top_srcdir:-.}/tests/lib.sh"
+crash=$top_srcdir/tests/crash
+
+command -v python3 >/dev/null 2>&1 || skip_all 'no python3'
+command -v strace >/dev/null 2>&1 || skip_all 'no strace'
+[ "$(id -u)" -eq 0 ] || skip_all 'not root'
+private='unshare --uts --pid --fork --mount-proc --propagation private'
+$private mount -t tmpfs none "$tmp" 2>/dev/null || skip_all 'no private mounts and processes'
+python3 -B "$crash/strace.py" "$tmp" >"$tmp/why" 2>&1 || skip_all "$(cat "$tmp/why")"
+
+for SM in ${SM:-} /usr/libexec/sendmail/sendmail /usr/lib/sm.bin/sendmail; do
+	[ -x "$SM" ] || continue
+	bash "$top_srcdir/tests/private-sendmail.sh" "$tmp/sendmail" >/dev/null 2>&1 || break
+	CRASH_SENDMAIL=$tmp/sendmail
+	export SM CRASH_SENDMAIL
+	break
+done
+[ -n "${CRASH_SENDMAIL:-}" ] || diag 'no sendmail: what its own lister says of each state is not looked at'
+
+# shellcheck disable=SC2086
+python3 -B "$crash/run.py" "$tmp" "$MTAQ" "$top_srcdir" "$top_builddir/tests/crash/shortwrite.so" ${CRASH_ROWS:-}

@@ -1,0 +1,173 @@
+"""A small recorded sendmail queue, and what must hold in it at all times."""
+
+import os
+import re
+
+import tree as trees
+from strace import execute
+from world import World
+
+CONTROL = ("qf", "hf", "Qf")
+QUEUE = "a/mqueue"
+# Senders of the messages of the recording that are taken.
+NEWS, OWNER, BOUNCE, EMPTY, SIBLING = (
+    "60F90094016259",  # four recipients, some with answers
+    "60DC00vJ017063",  # its data file is also that of SIBLING
+    "60EA052A016407",
+    "60FBe03A016389",  # no body
+    "60DC00vI017063",
+)
+EDGAR = "60FA00pF016293"
+
+
+class Sendmail(World):
+    """One flat directory with six messages, and beside it another that messages can be moved to."""
+
+    clock = "@1768478400"
+    messages = (NEWS, OWNER, BOUNCE, EMPTY, SIBLING, EDGAR)
+
+    def __init__(self, root, program, recorded, lister):
+        """`recorded`: where the recorded queue is unpacked; `lister`: words that run the real sendmail, or None."""
+        super().__init__(root, program)
+        self.lister = lister
+        self.listed = set()  # states that the real sendmail has read
+        tree = trees.read_tree(recorded)
+        self.template = {p: n for p, n in tree.items() if self.wanted(p)}
+        for path, node in list(self.template.items()):
+            if os.path.basename(path).startswith("df"):
+                self.template[path] = node.with_(data=node.data + b"unique body of inode %d\n" % node.ino[1])
+
+    def wanted(self, path):
+        """Is this of the recording used?"""
+        return not path.startswith("mqueue/") or path[9:] in self.messages
+
+    def queue_spec(self):
+        return f"sendmail:{self.path(QUEUE)},cf={self.path('a/mail/sendmail.cf')}"
+
+    def lay_out(self):
+        trees.write_tree(self.path("a"), self.template)
+        owner = self.template["mqueue"]
+        for place in ("a/other", "b/other"):
+            os.mkdir(self.path(place))
+            trees.set_facts(self.path(place), owner)
+
+    # --- names
+
+    def owner_of(self, path):
+        """The id that a path belongs to, None for other files."""
+        name = path.rpartition("/")[2]
+        for pattern in (r"[qhQdxtT]f(.+)", r"(.+)\.json", r"\.mtaq\.(.+?)(\.\d+|\.PID)?"):
+            m = re.fullmatch(pattern, name)
+            if m and m.group(1) in self.messages:
+                return m.group(1)
+        return None
+
+    def note_name(self, message):
+        return message + ".json"
+
+    def is_queue(self, folder):
+        """Does sendmail read this directory?"""
+        return folder in (QUEUE, "a/other", "b/other")
+
+    def controls(self, tree, message):
+        """Where sendmail finds a message."""
+        return [p for p in tree if self.is_queue(p.rpartition("/")[0]) and p.rpartition("/")[2][:2] in CONTROL
+                and p.rpartition("/")[2][2:] == message]
+
+    def body(self, before, message):
+        """The bytes that must never be lost: of its data file, wherever it lay."""
+        for path, node in before.items():
+            if path.rpartition("/")[2] == "df" + message:
+                return node.data
+        raise KeyError(message)
+
+    # --- what must hold
+
+    def check_message(self, message, tree, before, after, row):
+        complaints = []
+        controls = self.controls(tree, message)
+        body = self.body(before, message)
+        for path in controls:
+            complaints += self.check_control(path, message, tree, before, after, row)
+            data = tree.get(f"{path.rpartition('/')[0]}/df{message}")
+            if data is None:
+                complaints.append(f"{path} is visible without its data file")
+            elif data.data != body:
+                complaints.append(f"{path} has a data file with another body: {data!r}")
+        return complaints + self.check_count(message, controls, body, tree, row)
+
+    def check_control(self, path, message, tree, before, after, row):
+        """A control file is complete, and as it was or as it is to be."""
+        node = tree[path]
+        known = [n for t in (before, after) for n in self.versions(t, message)]
+        name = path.rpartition("/")[2]
+        if name[:2] == "Qf":
+            return [f"{path}: sendmail has given it up"]
+        if not node.data.endswith(b"\n.\n"):
+            return [f"{path} has no end: {node!r}"]
+        if node.data not in [n.data for n in known]:
+            return [f"{path} has bytes that it never had and should not get: {node!r}"]
+        if (node.mode, node.uid, node.gid) not in [(n.mode, n.uid, n.gid) for n in known]:
+            return [f"{path} has another mode or owner: {node!r}"]
+        if name[:2] == "hf" and not re.search(rb"^q", node.data, re.M):
+            return [f"{path} is held without a reason: it can never be released"]
+        return []
+
+    def versions(self, tree, message):
+        """Control files of a message, also saved ones."""
+        return [n for p, n in tree.items() if re.search(r"/[qhQ]f[^/]*$", p) and self.owner_of(p) == message]
+
+    def check_count(self, message, controls, body, tree, row):
+        """The message is there exactly once."""
+        complaints = []
+        kept = []
+        for folder in self.folders(tree):
+            files = self.saved(tree, folder, message)
+            if files:
+                kept.append(folder)
+                if "data" in files and files["data"][0].data != body:
+                    complaints.append(f"saved in {folder} with another body")
+        there = len(controls) + (len(kept) if row.kind in ("trash", "back") else 0)
+        if there == 0 and row.kind != "purge":
+            complaints.append("lost: no control file, and not complete in the trash")
+        elif there > 1:
+            complaints.append(f"there {there} times: {', '.join(controls + kept)}")
+        return complaints
+
+    def seen(self, tree, message):
+        """What sendmail sees of a message."""
+        return {p: tree[p] for p in self.controls(tree, message)}
+
+    def visible(self, path):
+        """Does a name tell sendmail of a message?"""
+        return self.is_queue(path.rpartition("/")[0]) and path.rpartition("/")[2][:2] in CONTROL
+
+    # --- the real one
+
+    def mta_complaints(self, tree):
+        """The real sendmail reads the queues, lists what is there, and takes nothing for lost."""
+        if not self.lister:
+            return []
+        complaints = []
+        for queue in (QUEUE, "a/other", "b/other"):
+            part = {p: n for p, n in trees.below(tree, queue).items() if "/" not in p}
+            mark = hash(tuple(sorted((self.normal_path("/" + p), n.data) for p, n in part.items())))
+            if part and mark not in self.listed:
+                self.listed.add(mark)
+                complaints += self.list_complaints(queue, part)
+        return complaints
+
+    def list_complaints(self, queue, part):
+        """One queue directory, listed in the ways that show all there is."""
+        complaints = []
+        for prefix, option in (("qf", []), ("hf", ["-qQ"]), ("Qf", ["-qL"])):
+            wanted = {p[2:] for p in part if p.startswith(prefix)}
+            if not wanted:
+                continue
+            words = [f"-OQueueDirectory={self.path(queue)}", "-bp"] + option
+            outcome = execute(self.lister + words, self.env, self.root)
+            got = set(re.findall(r"^([A-Za-z0-9]{12,16})[ *?X-]", outcome.out, re.M))
+            if got != wanted or outcome.status or outcome.err or re.search(r"\((no control|job|Permission)", outcome.out):
+                complaints.append(f"sendmail -bp {option}: {sorted(got)}, not {sorted(wanted)}: {outcome.told()}")
+        now = {p: n for p, n in trees.read_tree(self.path(queue)).items() if "/" not in p}
+        return complaints + [f"sendmail -bp changed: {d}" for d in trees.differences(now, part)]
