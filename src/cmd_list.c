@@ -175,19 +175,12 @@ static bool print_sorted(void *ctx, struct slice text)
 
 /* ---- the command ---- */
 
-/* What the MTAs' own listers never show, unless the expression asks about states. sendmail's shows
- * the empty control file of a message that is being written; where there is no such file there is
- * nothing to show. */
+/* The messages that the MTA's own lister shows, unless the expression asks about states. */
 static unsigned wanted_states(const struct lister *l, const struct backend *b)
 {
-	unsigned hidden = 1u << STATE_HELD | 1u << STATE_LOST | 1u << STATE_NEW;
+	bool native = l->output->kind->flags & OUTPUT_NATIVE;
 
-	if (!(l->output->kind->flags & OUTPUT_NATIVE) ||
-	    selection_names(&l->selection, FIELD_STATE))
-		return 0;
-	if (!b->lister_lines)
-		hidden |= 1u << STATE_INCOMING;
-	return ~hidden;
+	return native && !selection_names(&l->selection, FIELD_STATE) ? b->native_states : 0;
 }
 
 static parts_t sort_parts(const struct lister *l, const struct backend *b)

@@ -100,11 +100,20 @@ struct opener {
 	size_t tried;
 };
 
+/* The queue cannot be had. */
+static void tell_failure(const struct opener *o, const struct error *err)
+{
+	run_fail(o->run, err->code == ERROR_DENIED ? STATUS_DENIED : STATUS_NOQUEUE, "%s",
+		 err->text);
+}
+
+/* The queue can be read, but for what this is about: some of its messages are in error. */
 static void tell_trouble(void *ctx, const struct error *err)
 {
-	struct opener *o = ctx;
+	const struct opener *o = ctx;
+	enum status st = status_of_error(err);
 
-	run_fail(o->run, err->code == ERROR_DENIED ? STATUS_DENIED : STATUS_NOQUEUE, "%s",
+	run_fail(o->run, st == STATUS_DENIED || st == STATUS_SYSTEM ? st : STATUS_SOME, "%s",
 		 err->text);
 }
 
@@ -167,7 +176,7 @@ static void open_one(struct opener *o, const struct queue_spec *spec)
 	o->tried++;
 	q = b ? b->open(spec, run->globals.config, run->now, tell_trouble, o, &err) : NULL;
 	if (!q)
-		tell_trouble(o, &err);
+		tell_failure(o, &err);
 	else if (already_open(o->out, q->name))
 		b->close(q);
 	else
@@ -207,7 +216,7 @@ static void open_discovered(struct opener *o)
 		struct error err = ERROR_INIT;
 
 		if (b->discover(o->run->globals.config, found, o, &err) < 0)
-			tell_trouble(o, &err);
+			tell_failure(o, &err);
 	}
 	if (o->tried == 0 && o->run->status == STATUS_OK)
 		run_fail(o->run, STATUS_NOQUEUE,

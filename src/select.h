@@ -30,6 +30,7 @@ struct select_request {
 	const struct queue *queue;
 	const struct filter *filter; /* bound to this queue; NULL selects all */
 	parts_t parts;		     /* that each() needs beyond the filter's */
+	parts_t quiet_parts; /* the same, but when one cannot be had that is not reported */
 	unsigned states; /* bits 1 << STATE_x: messages known to be in another state are passed
 			    over; 0: all */
 	/* Take these instead of a scan (ids, a second pass): pointers that stay valid. */

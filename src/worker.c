@@ -123,7 +123,7 @@ void worker_message(struct worker *w, const struct message_entry *e, struct sele
 	if (m.state_known && unwanted(r, &m))
 		return;
 	v = decide(w, &m, &c, &err);
-	want = (parts_t)(r->parts & ~m.have);
+	want = (parts_t)((r->parts | r->quiet_parts) & ~m.have);
 	if (v == VERDICT_YES && want && !m.gone)
 		load(w, &m, want);
 	if (m.gone) {

@@ -40,7 +40,7 @@ static void no_mess(struct message *m, struct error *e)
 	if (!has_envelope(m) || qmail_stat(queue_of(m), FILE_MESS, m->entry.number, &st, NULL) == 1)
 		m->gone = true;
 	else
-		error_set(e, ERROR_CORRUPT, "%s is missing: the message has no body", path);
+		error_set(e, ERROR_GONE, "%s is missing: the message has no body", path);
 }
 
 static void set_data(struct message *m, const struct stat *st)

@@ -332,6 +332,7 @@ const struct backend backend_qmail = {
     .lacks = lacks,
     .states = 1u << STATE_UNKNOWN | 1u << STATE_QUEUED | 1u << STATE_NEW | 1u << STATE_INCOMING |
 	      1u << STATE_ENDING,
+    .native_states = 1u << STATE_QUEUED | 1u << STATE_ENDING,
     .options = options,
     .native_format = "qread",
     .discover = discover,

@@ -319,6 +319,8 @@ const struct backend backend_sendmail = {
     .lacks = lacks,
     .states = 1u << STATE_QUEUED | 1u << STATE_HELD | 1u << STATE_LOST | 1u << STATE_NODATA |
 	      1u << STATE_INCOMPLETE | 1u << STATE_INCOMING,
+    .native_states = 1u << STATE_QUEUED | 1u << STATE_NODATA | 1u << STATE_INCOMPLETE |
+		     1u << STATE_INCOMING,
     .options = options,
     .native_format = "mailq",
     .discover = sendmail_discover,

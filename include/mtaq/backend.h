@@ -88,6 +88,8 @@ struct backend {
 	const char *const *lacks;
 	/* The states that messages of this MTA can be in, as bits 1 << STATE_x. */
 	unsigned states;
+	/* Those of them that the MTA's own lister shows when it is asked for nothing special. */
+	unsigned native_states;
 	/* Options that -q takes after DIR. NULL-terminated. */
 	const char *const *options;
 	/* The MTA's own listing that --format names: "mailq" or "qread". */
