@@ -42,7 +42,7 @@ for recorded in "$top_srcdir"/fixtures/qmail/*.qread; do
 done
 
 # What qmail-qread says on standard output, or not at all.
-run "$MTAQ" list --clock "$(fixture_clock qmail)" --format qread -q "qmail:$(fixture_queue qmail broken)"
+run "$MTAQ" list --clock "$(fixture_clock qmail)" --format qread -q "$(fixture_queue qmail broken)"
 for what in 'mess/1/1147977 is missing' 'info/7/1147983 is empty' 'info/14/1147990 has no NUL' 'info/15/1148060 is a symbolic link' \
     'remote/18/1148063 is a FIFO' 'mess/21/1148066 is a symbolic link' 'mess/7/1148075 is missing' 'info/6/1148073: in the wrong directory' \
     'remote/20/1147996 has a record of unknown type' 'remote/1/1148000 ends in a record without NUL' 'mess/4/1148072 is a FIFO'; do
