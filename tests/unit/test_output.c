@@ -61,7 +61,8 @@ static void test_bare_message(void **state)
 		for (enum part_index p = PART_STAT_I; p < PART_COUNT; p++)
 			fake_failure(&f, p, ERROR_DENIED, 0, "no way in");
 		assert_int_equal(output_message(o, &f.c, &f.out, NULL), 0);
-		assert_true(f.out.n > 0);
+		/* qmail-qread has only a warning for it */
+		assert_true((f.out.n > 0) == (k != &output_qread));
 		output_free(o);
 		fake_free(&f);
 	}
