@@ -2,6 +2,8 @@
  * the backend tells. */
 #include "unit/sendmail_fixture.h"
 
+#include <sys/file.h>
+
 static void test_wrong_places(void **state)
 {
 	static struct loaded l;
@@ -266,6 +268,34 @@ static void test_locked(void **state)
 		load_parts(&l, 0, PART_LOCK);
 		assert_int_equal(l.m[0].locked, 1);
 	}
+	close(fd);
+	close_loaded(&l);
+}
+
+/* Where the kernel does not tell, a shared lock is tried; never on an empty file, whose writer is
+ * about to lock it. */
+static void test_lock_probe(void **state)
+{
+	static struct loaded l;
+	int fd;
+
+	(void)state;
+	make_dir("mqueue");
+	make_file("mqueue/qfAAA00001", SLICE("V8\n.\n"));
+	fd = open(in_scratch("mqueue/qfAAA00001"), O_RDWR);
+	open_loaded(&l, "mqueue", NULL, NOW);
+	scan_all(&l);
+	l.locks.known = false;
+	l.loader.locks_fresh = true;
+	load_parts(&l, 0, PART_LOCK);
+	assert_int_equal(l.m[0].locked, 0);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	load_parts(&l, 0, PART_LOCK);
+	assert_int_equal(l.m[0].locked, 1);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	load_parts(&l, 0, PART_LOCK);
+	assert_int_equal(l.m[0].locked, -1);
+	assert_int_equal(l.m[0].failed, PART_LOCK);
 	close(fd);
 	close_loaded(&l);
 }
