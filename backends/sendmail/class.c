@@ -50,7 +50,7 @@ static size_t quoted_end(struct slice s)
 	size_t i = 1;
 
 	while (i < s.n && s.p[i] != '"')
-		i += 1 + (s.p[i] == '\\');
+		i += s.p[i] == '\\' ? 2 : 1;
 	return i < s.n ? i + 1 : s.n;
 }
 
