@@ -358,7 +358,8 @@ int main(void)
 	    IN_SCRATCH(test_find),	   IN_SCRATCH(test_find_in_two_directories),
 	    IN_SCRATCH(test_files),	   IN_SCRATCH(test_open_data),
 	    IN_SCRATCH(test_lister_lines), IN_SCRATCH(test_locked),
-	    cmocka_unit_test(test_table),  IN_SCRATCH(test_describe),
+	    IN_SCRATCH(test_lock_probe),   cmocka_unit_test(test_table),
+	    IN_SCRATCH(test_describe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
