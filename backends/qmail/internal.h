@@ -91,12 +91,18 @@ static inline const struct queue_qmail *queue_qmail(const struct queue *q)
 
 /* ---- layout.c: names and paths ---- */
 
-enum { QMAIL_PATH = 64 };
+enum { PART_ROOM = 64, DIR_ROOM = 4096 }; /* what lies below the queue directory; its own name */
+
+/* A file of a queue: `name` is what system calls get, `full` what people read. */
+struct file_path {
+	const char *name; /* in full */
+	char full[DIR_ROOM + PART_ROOM];
+};
 
 const char *qmail_dir_name(enum qmail_dir d);
 /* The path of a file of message `n` below the queue directory. -1 when its directory is not to be
  * entered. */
-int qmail_path(const struct queue_qmail *q, enum qmail_file f, uint64_t n, char path[QMAIL_PATH],
+int qmail_path(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct file_path *out,
 	       struct error *err);
 /* lstat of it: 1 there, 0 not there, -1 with err. */
 int qmail_stat(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct stat *st,
