@@ -366,7 +366,7 @@ static void on_daemon(void *ctx, const char *key, const char *value, const char 
 static void test_daemon(void **state)
 {
 	static struct loaded l;
-	char pid[32], cf[512];
+	char pid[64], cf[2048];
 
 	(void)state;
 	make_dir("mqueue");
