@@ -234,6 +234,228 @@ static void test_fault_at_each_load(void **state)
 	crowd_free(&crowd);
 }
 
+/* ---- the scan ---- */
+
+static struct error trouble(enum error_scope scope, const char *text)
+{
+	struct error e = ERROR_INIT;
+
+	error_set(&e, ERROR_CORRUPT, "%s", text);
+	e.scope = scope;
+	return e;
+}
+
+/* Odd entries and directories that cannot be read are told where they were met; the rest is served.
+ */
+static void test_scan_goes_on(void **state)
+{
+	const struct error odd = trouble(SCOPE_MESSAGE, "odd entry");
+	const struct error dir = trouble(SCOPE_QUEUE, "no directory");
+	struct crowd crowd;
+
+	(void)state;
+	crowd_init(&crowd, 3 * CHUNK);
+	for (unsigned jobs = 1; jobs <= 4; jobs++) {
+		struct queue *q = mem_open(NULL, crowd.list, crowd.count, 0);
+		struct engine e;
+
+		mem_trouble(q, 0, &odd);
+		mem_trouble(q, 10, &dir);
+		mem_trouble(q, CHUNK, &odd);
+		mem_trouble(q, 3 * CHUNK, &dir);
+		engine_init(&e, q);
+		e.request.jobs = jobs;
+		engine_run(&e);
+		assert_int_equal(e.result, 0);
+		engine_assert_names(&e, 0, crowd.count);
+		engine_assert_totals(&e, crowd.count, crowd.count, 4, 0);
+		assert_int_equal(engine_log_lines(&e, "mtaq: odd entry"), 2);
+		assert_int_equal(engine_log_lines(&e, "mtaq: no directory"), 2);
+		engine_free(&e);
+		mem_close(q);
+	}
+	crowd_free(&crowd);
+}
+
+/* A scan that cannot go on ends the run with its error; what was scanned before is still handed
+ * over. */
+static void test_scan_ends(void **state)
+{
+	const struct error end = trouble(SCOPE_RUN, "out of everything");
+	struct crowd crowd;
+
+	(void)state;
+	crowd_init(&crowd, 3 * CHUNK);
+	for (unsigned jobs = 1; jobs <= 4; jobs++) {
+		struct queue *q = mem_open(NULL, crowd.list, crowd.count, 0);
+		struct engine e;
+
+		mem_trouble(q, CHUNK + 10, &end);
+		engine_init(&e, q);
+		e.request.jobs = jobs;
+		engine_run(&e);
+		assert_int_equal(e.result, -1);
+		assert_int_equal(e.err.scope, SCOPE_RUN);
+		assert_string_equal(e.err.text, "out of everything");
+		assert_int_equal(e.log.n, 0);
+		engine_assert_names(&e, 0, CHUNK + 10);
+		engine_assert_totals(&e, CHUNK + 10, CHUNK + 10, 0, 0);
+		assert_int_equal(mem_calls(q, MEM_SCAN_END), 1);
+		engine_free(&e);
+		mem_close(q);
+	}
+	crowd_free(&crowd);
+}
+
+static void test_scan_does_not_begin(void **state)
+{
+	const struct error refused = trouble(SCOPE_QUEUE, "not today");
+	struct crowd crowd;
+	struct queue *q;
+	struct engine e;
+
+	(void)state;
+	crowd_init(&crowd, 3);
+	q = mem_open(NULL, crowd.list, crowd.count, 0);
+	mem_refuse(q, &refused);
+	engine_init(&e, q);
+	engine_run(&e);
+	assert_int_equal(e.result, -1);
+	assert_int_equal(e.err.scope, SCOPE_QUEUE);
+	assert_string_equal(e.err.text, "not today");
+	engine_assert_totals(&e, 0, 0, 0, 0);
+	assert_int_equal(e.chunks, 0);
+	assert_int_equal(mem_calls(q, MEM_SCAN_END), 0);
+	engine_free(&e);
+	mem_close(q);
+	crowd_free(&crowd);
+}
+
+static void test_fault_at_each_scan_step(void **state)
+{
+	struct crowd crowd;
+
+	(void)state;
+	crowd_init(&crowd, 5);
+	for (unsigned long at = 1; at <= 6; at++) {
+		const struct fault fault = {.slot = FAULT_SCAN_NEXT,
+					    .at = at,
+					    .times = 2,
+					    .err = trouble(SCOPE_QUEUE, "a step missed")};
+		struct queue *inner = mem_open(NULL, crowd.list, crowd.count, 0);
+		struct queue *q = fault_wrap(inner, &fault, 1);
+		struct engine e;
+
+		engine_init(&e, q);
+		engine_run(&e);
+		engine_assert_names(&e, 0, 5);
+		engine_assert_totals(&e, 5, 5, 2, 0);
+		assert_int_equal(fault_calls(q, FAULT_SCAN_NEXT), 8);
+		engine_free(&e);
+		fault_unwrap(q);
+		mem_close(inner);
+	}
+	crowd_free(&crowd);
+}
+
+/* More trouble than fits a chunk's output is handed over on the way. */
+static void test_scan_of_trouble_only(void **state)
+{
+	const struct fault fault = {
+	    .slot = FAULT_SCAN_NEXT,
+	    .at = 1,
+	    .times = 30000,
+	    .err = trouble(SCOPE_QUEUE, "the same complaint over and over, which takes its room in "
+					"the log of this run and must not pile up in memory")};
+	struct crowd crowd;
+
+	(void)state;
+	crowd_init(&crowd, 5);
+	for (unsigned jobs = 1; jobs <= 4; jobs += 3) {
+		struct queue *inner = mem_open(NULL, crowd.list, crowd.count, 0);
+		struct queue *q = fault_wrap(inner, &fault, 1);
+		struct engine e;
+
+		engine_init(&e, q);
+		e.request.jobs = jobs;
+		engine_run(&e);
+		engine_assert_names(&e, 0, 5);
+		engine_assert_totals(&e, 5, 5, 30000, 0);
+		assert_true(e.log.n > 3 * LIMIT_CHUNK_OUTPUT && e.chunks > 3);
+		engine_free(&e);
+		fault_unwrap(q);
+		mem_close(inner);
+	}
+	crowd_free(&crowd);
+}
+
+/* ---- a pattern that runs away ---- */
+
+static struct header subject[] = {
+    {.name = {"Subject", 7},
+     .raw = {" aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!", 58}}};
+
+/* It ends the run after LIMIT_REGEX_ERRORS messages without an answer, and is named. */
+static void test_runaway(void **state)
+{
+	struct crowd crowd;
+
+	(void)state;
+	crowd_init(&crowd, 20 * CHUNK);
+	for (size_t i = 0; i < crowd.count; i++)
+		crowd.list[i].is.headers = (struct header_list){subject, 1, 1};
+	for (unsigned jobs = 1; jobs <= 4; jobs += 3) {
+		struct queue *q = mem_open(NULL, crowd.list, crowd.count, 0);
+		struct expression x;
+		struct engine e;
+
+		expression_init(&x, q, "subject =~ /(a+)+$/");
+		engine_init(&e, q);
+		e.request.filter = x.bound;
+		e.request.jobs = jobs;
+		engine_run(&e);
+		assert_int_equal(e.result, -1);
+		assert_int_equal(e.err.code, ERROR_USAGE);
+		assert_int_equal(e.err.scope, SCOPE_RUN);
+		assert_non_null(strstr(e.err.text, "(a+)+$"));
+		assert_int_equal(e.printed, 0);
+		/* nobody goes on matching: at most one more message per thread */
+		assert_true(mem_calls(q, MEM_BEGIN) >= LIMIT_REGEX_ERRORS);
+		assert_true(mem_calls(q, MEM_BEGIN) <= LIMIT_REGEX_ERRORS + jobs);
+		assert_true(e.totals.errors <= LIMIT_REGEX_ERRORS + jobs);
+		engine_free(&e);
+		expression_free(&x);
+		mem_close(q);
+	}
+	crowd_free(&crowd);
+}
+
+/* Fewer are errors of their messages only. */
+static void test_not_yet_runaway(void **state)
+{
+	struct crowd crowd;
+	struct queue *q;
+	struct expression x;
+	struct engine e;
+
+	(void)state;
+	crowd_init(&crowd, CHUNK);
+	for (size_t i = 0; i < LIMIT_REGEX_ERRORS - 1; i++)
+		crowd.list[i].is.headers = (struct header_list){subject, 1, 1};
+	q = mem_open(NULL, crowd.list, crowd.count, 0);
+	expression_init(&x, q, "subject !~ /(a+)+$/");
+	engine_init(&e, q);
+	e.request.filter = x.bound;
+	engine_run(&e);
+	assert_int_equal(e.result, 0);
+	engine_assert_names(&e, LIMIT_REGEX_ERRORS - 1, CHUNK);
+	assert_int_equal(e.totals.errors, LIMIT_REGEX_ERRORS - 1);
+	engine_free(&e);
+	expression_free(&x);
+	mem_close(q);
+	crowd_free(&crowd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,6 +465,13 @@ int main(void)
 	    cmocka_unit_test(test_one_reason_once),
 	    cmocka_unit_test(test_part_not_delivered),
 	    cmocka_unit_test(test_fault_at_each_load),
+	    cmocka_unit_test(test_scan_goes_on),
+	    cmocka_unit_test(test_scan_ends),
+	    cmocka_unit_test(test_scan_does_not_begin),
+	    cmocka_unit_test(test_fault_at_each_scan_step),
+	    cmocka_unit_test(test_scan_of_trouble_only),
+	    cmocka_unit_test(test_runaway),
+	    cmocka_unit_test(test_not_yet_runaway),
 	};
 
 	alarm(300);
