@@ -54,6 +54,7 @@ done
 
 # --- hostile bytes: whatever is recorded, each line is one object of valid UTF-8; what it lacks it has an error for
 
+# shellcheck disable=SC2317 # it is run by ok
 objects() {
 	jq -e -s --argjson n "$1" 'length == $n and all(.[]; .schema_version == 1 and (.queue_id | type) == "string"
 	    and (has("errors") or (has("state") and (.recipients | type) == "array")))' "$2"
