@@ -175,12 +175,14 @@ static bool print_sorted(void *ctx, struct slice text)
 
 /* ---- the command ---- */
 
-/* The messages that the MTA's own lister shows, unless the expression asks about states. */
+/* The messages that the MTA's own lister shows, unless the expression asks about states or ids were given. */
 static unsigned wanted_states(const struct lister *l, const struct backend *b)
 {
 	bool native = l->output->kind->flags & OUTPUT_NATIVE;
 
-	return native && !selection_names(&l->selection, FIELD_STATE) ? b->native_states : 0;
+	if (selection_names(&l->selection, FIELD_STATE) || l->selection.ids_given)
+		return 0;
+	return native ? b->native_states : 0;
 }
 
 static parts_t sort_parts(const struct lister *l, const struct backend *b)

@@ -153,9 +153,11 @@ bool lister_units(struct lister *l, size_t queue, const struct select_request *r
 	if (k.count)
 		qsort(k.list, k.count, sizeof *k.list, ranked_order);
 	for (size_t i = 0; more && i < units.count; i++) {
-		size_t n = of_unit(&k, at, units.list[i]);
+		size_t n = of_unit(&k, at, units.list[i]), shown = n;
 
-		more = print_unit(l, queue, request, units.list[i], n ? k.list + at : NULL, n);
+		if (l->limited && l->left < n)
+			shown = (size_t)l->left;
+		more = print_unit(l, queue, request, units.list[i], n ? k.list + at : NULL, shown);
 		at += n;
 	}
 	free(k.list);

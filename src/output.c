@@ -146,7 +146,7 @@ struct slice output_script_id(const struct field_context *c)
 	const struct message *m = c->message;
 	const struct backend *b = m->queue->backend;
 
-	if (b->script_id && (m->have & PART_DATA) && !(m->failed & PART_DATA))
+	if (b->script_id && (m->have & PART_DATA))
 		return b->script_id(c->arena, m);
 	return m->id;
 }

@@ -186,7 +186,7 @@ static bool work_once(struct pool *p, struct worker *w)
 	if (runaway && !p->stop) {
 		error_set(
 		    p->err, ERROR_USAGE,
-		    "the pattern /%s/ gave up on %u messages: write it so that it backtracks less",
+		    "the pattern %s gave up on %u messages: write it so that it backtracks less",
 		    runaway, LIMIT_REGEX_ERRORS);
 		if (p->err)
 			p->err->scope = SCOPE_RUN;

@@ -202,6 +202,7 @@ struct wanted {
 	uint64_t number;
 	bool has_mtime;
 	int64_t mtime_ns;
+	bool no_mess; /* "N@-": the one without a mess file */
 };
 /* False when it cannot be a message of the queue in `dir`. */
 bool id_parse(struct slice id, const char *dir, struct wanted *out);

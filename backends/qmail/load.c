@@ -128,7 +128,7 @@ static void set_sender(struct message *m, struct slice sender)
 {
 	m->sender = m->sender_raw = sender;
 	m->double_bounce = slice_eq(sender, SLICE("#@[]"));
-	m->bounce = sender.p && (sender.n == 0 || m->double_bounce);
+	m->bounce = sender.p && sender.n == 0;
 }
 
 static void fail_parts(struct message *m, parts_t parts, const struct error *e)
@@ -246,11 +246,11 @@ static bool load_todo(struct message *m, const struct stat *st)
 
 /* ---- S5 ---- */
 
-/* The null sender's info has 2 bytes and "#@[]"'s 6: only then a stat leaves open what the sender
- * is. */
+/* The null sender's info has 2 bytes and "#@[]"'s 6; a shorter one can hold no sender. Only then a stat
+ * leaves open what the sender is. */
 static bool size_tells(const struct stat *st)
 {
-	return st->st_size != 6 || !S_ISREG(st->st_mode);
+	return (st->st_size >= 2 && st->st_size != 6) || !S_ISREG(st->st_mode);
 }
 
 static void load_info_stat(struct message *m, const struct stat *st)
@@ -286,6 +286,7 @@ static bool load_info(struct message *m)
 		set_stat(m, &st);
 		damage = info_parse(text, &sender);
 		set_sender(m, sender);
+		m->bounce = st.st_size == 2; /* the answer that a stat gives, whatever follows the first record */
 	}
 	if (damage)
 		damaged(m, FILE_INFO, damage, &e);

@@ -45,11 +45,16 @@ static void no_mess(struct message *m, struct error *e)
 		error_set(e, ERROR_GONE, "%s is missing: the message has no body", path.full);
 }
 
-static void set_data(struct message *m, const struct stat *st)
+static void set_identity(struct message *m, const struct stat *st)
 {
 	m->identity.data_dev = (uint64_t)st->st_dev;
 	m->identity.data_ino = (uint64_t)st->st_ino;
 	m->identity.data_mtime_ns = qmail_mtime_ns(st);
+}
+
+static void set_data(struct message *m, const struct stat *st)
+{
+	set_identity(m, st);
 	m->size = number_of(st->st_size);
 	m->accepted = number_of(st->st_mtime);
 }
@@ -69,6 +74,8 @@ static void load_data(struct message *m)
 		error_set(&e, ERROR_CORRUPT, "%s is %s", path.full, sys_file_type(st.st_mode));
 	else if (r > 0)
 		set_data(m, &st);
+	if (r > 0)
+		set_identity(m, &st);
 	if (e.code != ERROR_NONE)
 		part_fail(m, PART_DATA_I, &e);
 }

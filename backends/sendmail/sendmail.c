@@ -287,7 +287,6 @@ static const parts_t needs[FIELD_COUNT] = {
     [FIELD_BODY] = PART_DATA | PART_BODY,
     [FIELD_REPLY_IN_BODY] = PART_DATA | PART_BODY,
     [FIELD_RELAY_IP] = THE_HEADER,
-    [FIELD_UID] = THE_HEADER,
     [FIELD_SUBMITTER] = THE_HEADER,
 };
 
@@ -296,6 +295,7 @@ static const char *const lacks[FIELD_COUNT] = {
     [FIELD_RECIPIENT_ALL] = "sendmail forgets recipients that are done",
     [FIELD_RECIPIENT_DONE] = "sendmail forgets recipients that are done",
     [FIELD_CHANNEL] = "only qmail has channels",
+    [FIELD_UID] = "sendmail does not record it",
     [FIELD_ROUTE] = "only qmail has smtproutes",
     [FIELD_NEXT_ATTEMPT] = "sendmail tries whatever is due at each queue run",
 };

@@ -132,8 +132,8 @@ struct backend {
 	void (*lister_lines)(const struct message *m, lister_line_fn *fn, void *ctx);
 	/* For the marks of its lister. NULL: it has none. */
 	void (*lister_facts)(const struct queue *q, struct lister_facts *out);
-	/* The id as scripts should hold it: reuse-proof ("206850@1795163779000000000"); needs PART_DATA. NULL: the id
-	 * itself. p == NULL when out of memory. */
+	/* The id as scripts should hold it: reuse-proof ("206850@1795163779000000000"; "206850@-" when it has no data file);
+	 * needs PART_DATA. NULL: the id itself. p == NULL when out of memory. */
 	struct slice (*script_id)(struct arena *a, const struct message *m);
 	/* Files of this message, for `show`: role ("control", "data", ...) and path. Calls fn only for those that exist. */
 	void (*files)(const struct message *m, void (*fn)(void *ctx, const char *role, const char *path), void *ctx);
