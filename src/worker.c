@@ -53,7 +53,8 @@ static void report_failed_parts(struct worker *w, const struct message *m, parts
 		const struct error *why = m->why[i];
 		bool told = false;
 
-		if (!(m->failed & parts & PART(i)) || !why)
+		/* BUSY: it is being written at this moment, which is nobody's trouble */
+		if (!(m->failed & parts & PART(i)) || !why || why->code == ERROR_BUSY)
 			continue;
 		for (int j = 0; j < i && !told; j++)
 			told = (m->failed & parts & PART(j)) && m->why[j] &&
@@ -141,6 +142,8 @@ void worker_message(struct worker *w, const struct message_entry *e, struct sele
 		chunk->gone++;
 	} else if (unwanted(r, &m)) {
 		return;
+	} else if (v == VERDICT_ERROR && err.code == ERROR_BUSY) {
+		chunk->gone++; /* not there yet: its writer has not finished it */
 	} else if (v == VERDICT_ERROR) {
 		worker_report(chunk, r->program, &err);
 	} else if (v == VERDICT_YES) {

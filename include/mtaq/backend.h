@@ -142,6 +142,16 @@ struct backend {
 	int (*open_data)(const struct message *m, bool *whole, struct error *err);
 };
 
+/* May the getter of this field be asked: all that it needs was loaded and could be read. */
+static inline bool message_tells(const struct message *m, enum field_id field)
+{
+	parts_t needs = m->queue->backend->needs[field];
+
+	if (field == FIELD_STATE && m->state_known)
+		return true;
+	return needs && !(needs & m->failed) && (needs & m->have) == needs;
+}
+
 /* Row `i` of the registry, NULL past the end. */
 const struct backend *backend_at(size_t i);
 /* By name; NULL when there is none. */

@@ -150,7 +150,7 @@ selects "$flat" 4 -o 2d
 selects "$flat" 19 -y 2d
 selects "$flat" 1 -o 2d -y 3d
 selects "$flat" 2 -e bounce -e 'age > 2d'
-selects "$basic" 3 -f '<>'
+selects "$basic" 2 -f '<>'
 selects "$basic" 1 -r u00@grey.example.net
 selects "$basic" 0 -r u01@example.com
 ends 64 'no recipient is <>' -q "$flat" list -r '<>'
