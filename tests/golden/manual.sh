@@ -454,6 +454,9 @@ of "$flat" show $zoe
 for line in 'Deferred: Connection timed out' "qf$zoe" "df$zoe" 't@example.net' 'Subject: timeout'; do
 	like "$(cat "$out")" "$line" "show: $line"
 done
+of "$flat" show 60F90094016259
+is "$(sed -n 's/^attempts: *//p' "$out")" 2 'show: attempts of the message'
+is "$(sed -n 's/^  Received: //p' "$out" | grep -c '[\\]t')" 0 'show: folded headers are one line of words'
 ends 1 'show of what is not there' -q "$flat" show NOSUCHID
 
 of "$flat" count
