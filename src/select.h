@@ -22,7 +22,8 @@ struct select_chunk {
 	size_t end[LIMIT_CHUNK_ENTRIES];     /* out.n after each selected message since the last
 						hand-over */
 	unsigned selected;		     /* how many of them */
-	unsigned long scanned, errors, gone; /* names looked at, messages in ERROR, vanished */
+	unsigned long scanned, errors, gone; /* names looked at, messages in ERROR, vanished or not
+						whole yet */
 	void *data; /* select_request.chunk_data bytes, zero after each hand-over */
 };
 

@@ -234,6 +234,66 @@ static void test_fault_at_each_load(void **state)
 	crowd_free(&crowd);
 }
 
+/* What its writer has not finished is not there yet: no error, no message. */
+static void test_busy_is_not_there_yet(void **state)
+{
+	const struct fault fault = {
+	    .slot = FAULT_LOAD,
+	    .at = 3,
+	    .times = 1,
+	    .err = {.code = ERROR_BUSY, .offset = SIZE_MAX, .text = "still being written"}};
+	struct crowd crowd;
+	struct queue *inner, *q;
+	struct expression x;
+	struct engine e;
+
+	(void)state;
+	crowd_init(&crowd, 6);
+	for (size_t i = 0; i < crowd.count; i++)
+		crowd.list[i].is.size = number_of(100);
+	inner = mem_open(NULL, crowd.list, crowd.count, 0);
+	q = fault_wrap(inner, &fault, 1);
+	expression_init(&x, q, "size > 5");
+	engine_init(&e, q);
+	e.request.filter = x.bound;
+	e.request.parts = 0;
+	engine_run(&e);
+	engine_assert_totals(&e, 6, 5, 0, 1);
+	assert_false(engine_printed(&e, 2));
+	assert_int_equal(e.log.n, 0);
+	expression_free(&x);
+	engine_free(&e);
+	fault_unwrap(q);
+	mem_close(inner);
+	crowd_free(&crowd);
+}
+
+/* Quiet parts are loaded, but that they cannot be had is for another pass to tell. */
+static void test_quiet_parts(void **state)
+{
+	struct crowd crowd;
+	struct queue *q;
+	struct engine e;
+
+	(void)state;
+	crowd_init(&crowd, 3);
+	crowd.list[1].fails = PART_DATA | PART_HEADER;
+	q = mem_open(NULL, crowd.list, crowd.count, 0);
+	engine_init(&e, q);
+	e.request.parts = PART_HEADER;
+	e.request.quiet_parts = PART_DATA;
+	engine_run(&e);
+	engine_assert_names(&e, 0, 3);
+	engine_assert_totals(&e, 3, 3, 1, 0);
+	assert_int_equal(engine_log_lines(&e, "mtaq: m1: no header"), 1);
+	assert_int_equal(engine_log_lines(&e, "no data"), 0);
+	assert_int_equal(mem_part_loads(q, PART_DATA_I), 3);
+	assert_int_equal(mem_calls(q, MEM_LOAD), 3);
+	engine_free(&e);
+	mem_close(q);
+	crowd_free(&crowd);
+}
+
 /* ---- the scan ---- */
 
 static struct error trouble(enum error_scope scope, const char *text)
@@ -465,6 +525,8 @@ int main(void)
 	    cmocka_unit_test(test_one_reason_once),
 	    cmocka_unit_test(test_part_not_delivered),
 	    cmocka_unit_test(test_fault_at_each_load),
+	    cmocka_unit_test(test_busy_is_not_there_yet),
+	    cmocka_unit_test(test_quiet_parts),
 	    cmocka_unit_test(test_scan_goes_on),
 	    cmocka_unit_test(test_scan_ends),
 	    cmocka_unit_test(test_scan_does_not_begin),
