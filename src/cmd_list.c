@@ -175,7 +175,8 @@ static bool print_sorted(void *ctx, struct slice text)
 
 /* ---- the command ---- */
 
-/* The messages that the MTA's own lister shows, unless the expression asks about states or ids were given. */
+/* The messages that the MTA's own lister shows, unless the expression asks about states or ids were
+ * given. */
 static unsigned wanted_states(const struct lister *l, const struct backend *b)
 {
 	bool native = l->output->kind->flags & OUTPUT_NATIVE;

@@ -246,8 +246,8 @@ static bool load_todo(struct message *m, const struct stat *st)
 
 /* ---- S5 ---- */
 
-/* The null sender's info has 2 bytes and "#@[]"'s 6; a shorter one can hold no sender. Only then a stat
- * leaves open what the sender is. */
+/* The null sender's info has 2 bytes and "#@[]"'s 6; a shorter one can hold no sender. Only then a
+ * stat leaves open what the sender is. */
 static bool size_tells(const struct stat *st)
 {
 	return (st->st_size >= 2 && st->st_size != 6) || !S_ISREG(st->st_mode);
@@ -286,7 +286,8 @@ static bool load_info(struct message *m)
 		set_stat(m, &st);
 		damage = info_parse(text, &sender);
 		set_sender(m, sender);
-		m->bounce = st.st_size == 2; /* the answer that a stat gives, whatever follows the first record */
+		/* the answer that a stat gives, whatever follows the first record */
+		m->bounce = st.st_size == 2;
 	}
 	if (damage)
 		damaged(m, FILE_INFO, damage, &e);

@@ -93,7 +93,8 @@ is "$status $(cat "$out")" '0 22' '-q comes before the environment'
 split_dir=$(fixture sendmail split)
 ln -s q1 "$split_dir/mqueue/q9"
 selects "sendmail:$split_dir/mqueue/q*" 7
-selects "sendmail:$(fixture sendmail client)/mqueue,msp" 4
+client_dir=$(fixture sendmail client)
+selects "sendmail:$client_dir/mqueue,msp,cf=$client_dir/mail/sendmail.cf" 4
 selects "qmail:$(fixture qmail bigtodo)/queue" 7 -e 'state == new'
 selects "qmail:$(fixture qmail split151)/queue" 6
 selects "qmail:$(fixture qmail split1)/queue" 6

@@ -143,7 +143,8 @@ static void test_ids(void **state)
 	fake_failure(&f, PART_DATA_I, ERROR_DENIED, 0, "no");
 	buf_clear(&f.out);
 	assert_int_equal(output_message(o, &f.c, &f.out, NULL), 0);
-	assert_true(slice_eq(buf_slice(&f.out), SLICE("206850@77\n"))); /* the backend says what it can */
+	/* the backend says what it can */
+	assert_true(slice_eq(buf_slice(&f.out), SLICE("206850@77\n")));
 	output_free(o);
 	output_free(nul);
 	fake_free(&f);

@@ -264,8 +264,8 @@ static void test_todo_damage(void **state)
 	box_close(&b);
 }
 
-/* An info of 6 bytes may be "#@[]", one of less than 2 can hold no sender: when that cannot be read, what it is is not
- * known. Otherwise the size tells a bounce. */
+/* An info of 6 bytes may be "#@[]", one of less than 2 can hold no sender: when that cannot be
+ * read, what it is is not known. Otherwise the size tells a bounce. */
 static void test_six_bytes(void **state)
 {
 	static const struct {
