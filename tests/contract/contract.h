@@ -67,6 +67,7 @@ void same_text(const struct buf *got, const struct buf *wanted, const struct mes
 PROMISE(functions);
 PROMISE(facts);
 PROMISE(registered);
+PROMISE(options);
 PROMISE(units);
 PROMISE(detect);
 PROMISE(open_fails);

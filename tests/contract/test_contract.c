@@ -50,6 +50,7 @@ static const struct promise {
     ROW(functions, "every function is there"),
     ROW(facts, "needs, prices and states fit together"),
     ROW(registered, "the registry has it under its name"),
+    ROW(options, "-q takes its options"),
     ROW(units, "its directories are told once each"),
     ROW(detect, "it knows its own queues"),
     ROW(open_fails, "what is no queue does not open"),
