@@ -104,7 +104,7 @@ compare() {
 	canonical "$out" >"$tmp/ours"
 	same "$tmp/ours" "$tmp/theirs" "$layout: $compare_name"
 	cp "$tmp/listed" "$tmp/seen.$(echo "$theirs" | tr -d ' ')"
-	is "$status $(cat "$err")" '0 ' "$layout: $compare_name: nothing to complain of"
+	[ -n "$complaints" ] || is "$status $(cat "$err")" '0 ' "$layout: $compare_name: nothing to complain of"
 }
 
 all_lists() {
@@ -116,6 +116,7 @@ all_lists() {
 	compare "$1, lost, verbose" '-qL -v' -e 'state == lost' -v
 }
 
+complaints=
 holder=
 # shellcheck disable=SC2016
 at_exit '[ -z "$holder" ] || kill "$holder"'
@@ -152,6 +153,21 @@ O MinQueueAge=30m' PORT=$(closed_port) bash "$top_srcdir/tests/private-sendmail.
 	like "$(cat "$tmp/ours")" "^$(id_of locked@example.com)\\*" "$layout: the mark of the locked one"
 	release
 	compare 'released again' ''
-	rm -rf "$world" "$tmp"/seen.*
+	[ $layout = flat ] || rm -rf "$world"
+	rm -f "$tmp"/seen.*
+done
+
+# Recorded control files, damaged at random but always alike: what sendmail makes of strange lines.
+layout=mutated world=$tmp/flat
+sources=
+for case in flat oldformats quarantined broken; do
+	sources="$sources $(fixture sendmail $case)/mqueue"
+done
+for seed in 1 2 3 4 5 6; do
+	# shellcheck disable=SC2086 # several directories
+	python3 "$top_srcdir/tests/diff/mutate.py" $seed "$world/spool/mqueue" $sources || bail 'no queue made'
+	complaints=allowed
+	all_lists "seed $seed"
+	ok "seed $seed: there is something to list" test "$(grep -c '^60FA' "$tmp/seen.-v")" -ge 20
 done
 done_testing

@@ -97,6 +97,7 @@ submit later@example.com h@example.net i@local.example.test
 sh "$outer/listers" "$outer/stopped" || bail 'the listers fail'
 EOF
 export top_srcdir top_builddir
+# shellcheck disable=SC2016 # for the inner shell
 if shown_as "$dir/control.live" "$QMAIL_HOME/control" sh -c '
 	. "$top_srcdir/tests/lib.sh"
 	shown_as "$1" "$2" sh "$3/live" "$3"' live "$dir/queue" "$queue" "$tmp" >"$tmp/said" 2>&1; then
