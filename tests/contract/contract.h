@@ -95,6 +95,7 @@ PROMISE(files_exist);
 PROMISE(open_data);
 PROMISE(vanished);
 PROMISE(vanishing);
+PROMISE(denied);
 PROMISE(nothing_written);
 PROMISE(atimes_kept);
 
