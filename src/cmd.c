@@ -2,11 +2,11 @@
 #include "cmd.h"
 
 extern const struct command command_list, command_show, command_cat, command_count, command_fields,
-    command_queues, command_help_row;
+    command_queues, command_summary, command_help_row;
 
 static const struct command *const commands[] = {
-    &command_list,   &command_show,   &command_cat,	 &command_count,
-    &command_fields, &command_queues, &command_help_row,
+    &command_list,    &command_show,   &command_cat,	&command_count,
+    &command_summary, &command_fields, &command_queues, &command_help_row,
 };
 
 const struct command *command_at(size_t i)

@@ -20,10 +20,10 @@ with_layers() {
 	BEGIN {
 		modules(0, "slice arena error limits map status ascii8")
 		modules(1, "sysio timefmt timeprint calendar text buf utf8 locks spawn")
-		modules(2, "options header rfc2047 charset addr reply submission")
+		modules(2, "options header rfc2047 charset addr reply submission fold")
 		modules(3, "field fields message value backend op")
 		modules(4, "filter match registry")
-		modules(5, "select worker sort action journal logindex trash plan")
+		modules(5, "summary select worker sort action journal logindex trash plan")
 		modules(6, "output out template")
 		modules(7, "main cmd global run queues selection ids list")
 	}
