@@ -200,8 +200,8 @@ static void add_heading(struct buf *b, const struct summarizer *s)
 	for (unsigned i = 0; s->spec.by_age && i < s->spec.buckets; i++) {
 		bool last = i + 1 == s->spec.buckets;
 
-		duration_human(last ? limit / 2 : limit, text);
-		buf_printf(b, " %5s%s", text, last ? "+" : " ");
+		duration_print(last ? limit / 2 : limit, text);
+		buf_printf(b, " %*s%s", last ? 5 : 6, text, last ? "+" : "");
 		limit = limit > INT64_MAX / 2 ? INT64_MAX : limit * 2;
 	}
 	if (s->run->out_tty)
