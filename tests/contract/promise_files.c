@@ -266,7 +266,8 @@ static const char *check_denied_find(struct copy *c, size_t i)
 
 	if (c->queue->backend->find(c->queue, name, &c->entries.names, found, 2, &err) >= 0)
 		return "an id that may not be looked for is taken for missing";
-	return err.code == ERROR_DENIED ? NULL : err.text;
+	return err.code == ERROR_DENIED ? NULL
+					: "an id that may not be looked for is told otherwise";
 }
 
 static const char *check_denied_scan(struct copy *c)
