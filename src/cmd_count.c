@@ -96,7 +96,7 @@ static void print_row(struct run *run, const struct tally *t, const char *name)
 
 	buf_init(&b);
 	if (t->aged)
-		duration_human(run->now - t->oldest, age);
+		duration_human(number_minus(run->now, t->oldest), age);
 	size_human((int64_t)t->bytes, size);
 	buf_printf(&b, "%8" PRIu64 " %10" PRIu64 " %10s %7s  ", t->messages, t->recipients, size,
 		   age);
@@ -168,7 +168,7 @@ static bool passed(const struct run *run, const struct threshold *t, const struc
 	if (!t->given)
 		return false;
 	if (t->is_age)
-		return total->aged && run->now - total->oldest > t->value;
+		return total->aged && number_minus(run->now, total->oldest) > t->value;
 	return total->messages > (uint64_t)t->value;
 }
 

@@ -21,9 +21,9 @@ static void add_time(struct buf *b, int64_t t, int64_t now)
 
 	buf_adds(b, time_print_local(t, when));
 	if (t <= now)
-		buf_printf(b, " (%s ago)", duration_human(now - t, distance));
+		buf_printf(b, " (%s ago)", duration_human(number_minus(now, t), distance));
 	else
-		buf_printf(b, " (in %s)", duration_human(t - now, distance));
+		buf_printf(b, " (in %s)", duration_human(number_minus(t, now), distance));
 }
 
 static void add_value(struct buf *b, const struct field *f, const struct value *v,

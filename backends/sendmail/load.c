@@ -178,7 +178,7 @@ static void set_state(struct message *m, enum message_state state)
 static int judge_empty(struct message *m, const struct stat *st, int64_t now,
 		       const struct file_path *f, struct error *err)
 {
-	if (now - (int64_t)st->st_ctime < YOUNG) {
+	if (number_minus(now, st->st_ctime) < YOUNG) {
 		set_state(m, STATE_INCOMING);
 		return error_set(err, ERROR_BUSY, "%s is still being written", f->path);
 	}
