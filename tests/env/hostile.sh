@@ -28,4 +28,34 @@ run mtaq --clock $now show 60F000000000001
 unlike "$(cat "$out")" '^arrival.*(\(-| in )' 'show says so too'
 rm "$queue"/*
 
+# --- names that are read back between NULs
+
+message ' 60F00000002 '
+message '60F000000000003'
+message "new
+line"
+run mtaq list -0
+cp "$out" "$tmp/names"
+is "$(tr -d -c '\0' <"$out" | wc -c | tr -d ' ')" 3 'three names end in NUL'
+status=0
+mtaq list -0 - <"$tmp/names" >"$out" 2>"$err" || status=$?
+is "$status" 0 'they are found again'
+same "$out" "$tmp/names" 'blanks and line ends in them included'
+printf ' 60F000000000003 \n60F000000000003*\n' >"$tmp/typed"
+status=0
+mtaq list -i - <"$tmp/typed" >"$out" 2>"$err" || status=$?
+is "$status $(cat "$out")" '0 60F000000000003' 'blanks and marks around typed ids go, twice is once'
+rm "$queue"/*
+
+# --- very many ids
+
+mkdir "$tmp/many"
+(cd "$tmp/many" && seq -f 'qf60F%012.0f' 3000 | xargs touch)
+"$MTAQ" -q "sendmail:$tmp/many" list -i 2>"$err" >"$tmp/ids"
+is "$(wc -l <"$tmp/ids" | tr -d ' ')" 3000 'many messages'
+cat "$tmp/ids" "$tmp/ids" "$tmp/ids" >"$tmp/thrice"
+status=0
+"$MTAQ" -q "sendmail:$tmp/many" list -i - <"$tmp/thrice" >"$out" 2>"$err" || status=$?
+is "$(sort "$out" | cksum)" "$(sort "$tmp/ids" | cksum)" 'as many again from standard input, each once'
+
 done_testing
