@@ -71,6 +71,8 @@ static int choose_cf(struct sendmail_queue *q, const struct queue_spec *spec, co
 {
 	const char *own = queue_spec_option(spec, "cf");
 
+	if (own && !*own)
+		return error_set(err, ERROR_USAGE, "cf= wants the path of a sendmail.cf");
 	q->msp = queue_spec_option(spec, "msp") != NULL;
 	q->cf_path = own ? own : config;
 	q->cf_why = own ? "cf=" : "-C";
