@@ -96,6 +96,7 @@ PROMISE(open_data);
 PROMISE(vanished);
 PROMISE(vanishing);
 PROMISE(denied);
+PROMISE(closed_files);
 PROMISE(nothing_written);
 PROMISE(atimes_kept);
 

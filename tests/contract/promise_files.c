@@ -220,13 +220,6 @@ static int close_dir(const char *path, const struct stat *st, int type, struct F
 	return S_ISDIR(st->st_mode) ? chmod(path, 0) : 0;
 }
 
-static int open_dir(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)type;
-	(void)ftw;
-	return S_ISDIR(st->st_mode) ? chmod(path, 0700) : 0;
-}
-
 enum { NOBODY = 65534 };
 
 /* All directories of the copy are closed to us, root or not. */
@@ -238,11 +231,11 @@ static void deny(struct copy *c)
 		assert_int_equal(seteuid(NOBODY), 0);
 }
 
-static void allow(struct copy *c)
+/* Being ourselves again; fixture_remove() opens the directories. */
+static void allow(void)
 {
 	if (getuid() == 0)
 		assert_int_equal(seteuid(0), 0);
-	assert_int_equal(nftw(c->fixture.queue_dir, open_dir, 16, FTW_PHYS), 0);
 }
 
 static const char *check_denied_load(struct copy *c, size_t i, int p)
@@ -317,9 +310,69 @@ PROMISE(denied)
 			if (c.queue->backend->cost[p])
 				wrong = check_denied_load(&c, i, p);
 	}
-	allow(&c);
+	allow();
 	if (wrong)
 		fail_msg("%s", wrong);
+	copy_free(&c);
+}
+
+static int close_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)type;
+	(void)ftw;
+	if (S_ISLNK(st->st_mode))
+		return 0;
+	return chmod(path, S_ISDIR(st->st_mode) ? 0755 : 0);
+}
+
+/* The parts of message `i` that fail when it is loaded with `want`; PART_NAME when it is gone. */
+static parts_t failing(struct copy *c, size_t i, parts_t want)
+{
+	subject_begin(&c->subject, c->queue, &c->entries.list[i]);
+	subject_load(&c->subject, want);
+	return c->subject.message.gone ? PART_NAME : c->subject.message.failed;
+}
+
+/* A message that was whole before: a part fails alone as it does together, for want of permission.
+ */
+static const char *check_closed_files(struct copy *c, size_t i)
+{
+	const struct message *m = &c->subject.message;
+	parts_t all = failing(c, i, PARTS_ALL);
+
+	if (all & PART_NAME)
+		return "a message whose files may not be read is taken for gone";
+	for (int p = 0; p < PART_COUNT; p++)
+		if ((all & PART(p)) && m->why[p]->code != ERROR_DENIED)
+			return "what may not be read is told otherwise";
+	for (int p = 0; p < PART_COUNT; p++)
+		if ((failing(c, i, PART(p)) ^ all) & PART(p))
+			return message_part_name((enum part_index)p);
+	return all & PART_BODY ? NULL : "a body that may not be read";
+}
+
+/* Files that may not be opened, in directories that may: what a stat tells is still told. */
+PROMISE(closed_files)
+{
+	const char *wrong = NULL;
+	struct copy c;
+	bool *whole;
+
+	copy_init(&c, *state);
+	whole = calloc(c.entries.count + 1, sizeof *whole);
+	assert_non_null(whole);
+	for (size_t i = 0; i < c.entries.count; i++)
+		whole[i] = failing(&c, i, PARTS_ALL) == 0 && c.subject.message.body.n > 0;
+	assert_int_equal(nftw(c.fixture.dir, close_file, 16, FTW_PHYS), 0);
+	if (getuid() == 0)
+		assert_int_equal(seteuid(NOBODY), 0);
+	for (size_t i = 0; !wrong && i < c.entries.count; i++)
+		if (whole[i])
+			wrong = check_closed_files(&c, i);
+	allow();
+	if (wrong)
+		fail_msg("%.*s: %s", SLICE_ARG(c.subject.message.entry.name), wrong);
+	free(whole);
 	copy_free(&c);
 }
 

@@ -76,6 +76,7 @@ static const struct promise {
     DISK(vanished, "what vanished is gone, not an error"),
     DISK(vanishing, "what vanishes between two loads is gone"),
     DISK(denied, "what may not be read is an error"),
+    DISK(closed_files, "a part that may not be read fails alone as together"),
     DISK(nothing_written, "nothing is written"),
     DISK(atimes_kept, "no atime moves"),
 };
