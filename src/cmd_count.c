@@ -57,21 +57,29 @@ static void count_message(void *ctx, struct select_chunk *chunk, const struct fi
 			    .oldest = m->arrival.value};
 
 	(void)ctx;
-	tally_add(chunk->data, &one);
+	buf_add(&chunk->out, slice_of((const char *)&one, sizeof one));
 }
 
 struct counter {
 	struct run *run;
 	struct tally queue;
+	uint64_t left; /* of --limit */
 };
 
 static bool count_chunk(void *ctx, struct select_chunk *chunk)
 {
 	struct counter *c = ctx;
+	struct slice rest = buf_slice(&chunk->out);
 
-	tally_add(&c->queue, chunk->data);
+	for (; rest.n && c->left; c->left--) {
+		struct tally one;
+
+		memcpy(&one, rest.p, sizeof one);
+		rest = slice_skip(rest, sizeof one);
+		tally_add(&c->queue, &one);
+	}
 	run_err(buf_slice(&chunk->err));
-	return true;
+	return c->left > 0;
 }
 
 /* ---- printing ---- */
@@ -88,7 +96,7 @@ static void print_row(struct run *run, const struct tally *t, const char *name)
 
 	buf_init(&b);
 	if (t->aged)
-		duration_human(run->now - t->oldest, age);
+		duration_human(number_minus(run->now, t->oldest), age);
 	size_human((int64_t)t->bytes, size);
 	buf_printf(&b, "%8" PRIu64 " %10" PRIu64 " %10s %7s  ", t->messages, t->recipients, size,
 		   age);
@@ -160,7 +168,7 @@ static bool passed(const struct run *run, const struct threshold *t, const struc
 	if (!t->given)
 		return false;
 	if (t->is_age)
-		return total->aged && run->now - total->oldest > t->value;
+		return total->aged && number_minus(run->now, total->oldest) > t->value;
 	return total->messages > (uint64_t)t->value;
 }
 
@@ -177,21 +185,22 @@ static void count_queues(struct run *run, const struct selection *s, const struc
 			 struct tally *total)
 {
 	bool more = true, rows = !o->json && !o->number;
+	uint64_t left =
+	    run->selectors.limit.given ? (uint64_t)run->selectors.limit.value : UINT64_MAX;
 
 	if (rows)
 		print_heading(run);
 	for (size_t i = 0; more && i < s->queues.count; i++) {
-		struct counter counter = {.run = run};
-		struct select_request request = {.chunk_data = sizeof(struct tally),
-						 .ctx = &counter,
-						 .each = count_message,
-						 .chunk = count_chunk};
+		struct counter counter = {.run = run, .left = left};
+		struct select_request request = {
+		    .ctx = &counter, .each = count_message, .chunk = count_chunk};
 		struct select_totals totals;
 
 		if (!o->number || o->warn || o->crit)
 			request.parts = union_of_needs(s->queues.list[i]);
 		more = selection_run(s, i, &request, &totals);
 		tally_add(total, &counter.queue);
+		left = counter.left;
 		if (o->json)
 			print_json(run, &counter.queue, s->queues.list[i]->name);
 		else if (rows)

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { PROGRESS_STEP = 20000 };
+
 struct list_options {
 	const char *format;
 	bool ids, nul, reverse;
@@ -175,19 +177,15 @@ static bool print_sorted(void *ctx, struct slice text)
 
 /* ---- the command ---- */
 
-/* What the MTAs' own listers never show, unless the expression asks about states. sendmail's shows
- * the empty control file of a message that is being written; where there is no such file there is
- * nothing to show. */
+/* The messages that the MTA's own lister shows, unless the expression asks about states or ids were
+ * given. */
 static unsigned wanted_states(const struct lister *l, const struct backend *b)
 {
-	unsigned hidden = 1u << STATE_HELD | 1u << STATE_LOST | 1u << STATE_NEW;
+	bool native = l->output->kind->flags & OUTPUT_NATIVE;
 
-	if (!(l->output->kind->flags & OUTPUT_NATIVE) ||
-	    selection_names(&l->selection, FIELD_STATE))
+	if (selection_names(&l->selection, FIELD_STATE) || l->selection.ids_given)
 		return 0;
-	if (!b->lister_lines)
-		hidden |= 1u << STATE_INCOMING;
-	return ~hidden;
+	return native ? b->native_states : 0;
 }
 
 static parts_t sort_parts(const struct lister *l, const struct backend *b)
@@ -204,9 +202,19 @@ static void report_progress(void *ctx, unsigned long scanned)
 	struct lister *l = ctx;
 	char line[64];
 
+	if (!l->run->err_tty || l->run->out_tty || scanned < l->next_progress)
+		return;
 	snprintf(line, sizeof line, "\r%lu messages read ", scanned);
-	if (l->run->err_tty && !l->run->out_tty && scanned >= 20000)
-		run_err(slice_from(line));
+	run_err(slice_from(line));
+	l->next_progress = scanned + PROGRESS_STEP;
+	l->progress_shown = true;
+}
+
+static void clear_progress(struct lister *l)
+{
+	if (l->progress_shown)
+		run_err(SLICE("\r                                        \r"));
+	l->progress_shown = false;
 }
 
 static bool list_queue(struct lister *l, size_t i)
@@ -236,8 +244,10 @@ static void list_all(struct lister *l)
 	buf_init(&b);
 	output_begin(l->output, &b);
 	lister_put(l, &b);
+	l->next_progress = PROGRESS_STEP;
 	for (size_t i = 0; more && i < l->selection.queues.count; i++)
 		more = list_queue(l, i);
+	clear_progress(l);
 	if (l->sorter)
 		sorter_drain(l->sorter, print_sorted, l);
 	buf_init(&b);

@@ -18,14 +18,10 @@ static void add_fact(void *ctx, const char *key, const char *value, const char *
 
 static void add_queue_text(struct buf *b, const struct queue *q, bool verbose)
 {
-	struct unit_list units = q->backend->units(q);
-
 	text_escape(b, slice_from(q->name));
 	buf_addc(b, '\n');
 	if (!verbose)
 		return;
-	for (size_t i = 0; i < units.count; i++)
-		add_fact(b, "directory", units.list[i]->path, NULL);
 	q->backend->describe(q, add_fact, b);
 }
 

@@ -21,9 +21,9 @@ static void add_time(struct buf *b, int64_t t, int64_t now)
 
 	buf_adds(b, time_print_local(t, when));
 	if (t <= now)
-		buf_printf(b, " (%s ago)", duration_human(now - t, distance));
+		buf_printf(b, " (%s ago)", duration_human(number_minus(now, t), distance));
 	else
-		buf_printf(b, " (in %s)", duration_human(t - now, distance));
+		buf_printf(b, " (in %s)", duration_human(number_minus(t, now), distance));
 }
 
 static void add_value(struct buf *b, const struct field *f, const struct value *v,
@@ -68,10 +68,14 @@ static void add_field(struct buf *b, const struct field *f, const struct field_c
 	}
 }
 
-/* Those that are shown in a block of their own, or with the recipients. */
+/* Those that are shown in a block of their own, or with the recipients: what may differ from one to
+ * the other. */
 static bool shown_elsewhere(const struct field *f)
 {
-	return (f->flags & (FIELD_ARGUMENT | FIELD_NOT_JSON | FIELD_PER_RECIPIENT)) ||
+	unsigned per_recipient = FIELD_PER_RECIPIENT | FIELD_LIST;
+
+	return (f->flags & (FIELD_ARGUMENT | FIELD_NOT_JSON)) ||
+	       (f->flags & per_recipient) == per_recipient ||
 	       (f->id >= FIELD_RECIPIENT && f->id <= FIELD_RECIPIENT_DONE);
 }
 
@@ -112,6 +116,18 @@ static void add_recipient(struct buf *b, const struct recipient *r, const struct
 	buf_addc(b, '\n');
 }
 
+/* A tab that began a folded line is a blank to people. */
+static void add_folded(struct buf *b, struct slice value)
+{
+	struct slice part;
+
+	while (slice_cut(&value, '\t', &part)) {
+		text_escape(b, part);
+		if (value.p)
+			buf_addc(b, ' ');
+	}
+}
+
 static void add_headers(struct buf *b, const struct field_context *c)
 {
 	const struct message *m = c->message;
@@ -125,7 +141,7 @@ static void add_headers(struct buf *b, const struct field_context *c)
 		buf_adds(b, "  ");
 		text_escape(b, h->name);
 		buf_adds(b, ": ");
-		text_escape(b, header_decode(c->arena, c->charsets, raw));
+		add_folded(b, header_decode(c->arena, c->charsets, raw));
 		buf_addc(b, '\n');
 	}
 }

@@ -6,14 +6,35 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { LONGEST = 4096 + 512 }; /* a path and what is said of it */
+
+/* What does not fit loses its middle: the beginning names the thing, the end says what is wrong. */
+static void set_text(struct error *e, const char *text)
+{
+	static const char gap[] = "...";
+	const size_t room = sizeof e->text - 1, tail = room / 2, n = strlen(text);
+	const size_t head = room - tail - (sizeof gap - 1);
+
+	if (n <= room) {
+		memcpy(e->text, text, n + 1);
+		return;
+	}
+	memcpy(e->text, text, head);
+	memcpy(e->text + head, gap, sizeof gap - 1);
+	memcpy(e->text + room - tail, text + n - tail, tail + 1);
+}
+
 int error_vset(struct error *e, enum error_code code, const char *fmt, va_list ap)
 {
+	char text[LONGEST];
+
 	if (!e || e->code != ERROR_NONE)
 		return -1;
 	e->code = code;
 	e->errnum = 0;
 	e->offset = SIZE_MAX;
-	vsnprintf(e->text, sizeof e->text, fmt, ap);
+	vsnprintf(text, sizeof text, fmt, ap);
+	set_text(e, text);
 	return -1;
 }
 
@@ -56,22 +77,19 @@ static enum error_code code_of(int errnum)
 
 int error_sys(struct error *e, int errnum, const char *fmt, ...)
 {
+	char what[LONGEST], reason[128];
 	va_list ap;
-	size_t n;
 
 	if (!e || e->code != ERROR_NONE)
 		return -1;
 	va_start(ap, fmt);
-	error_vset(e, code_of(errnum), fmt, ap);
+	vsnprintf(what, sizeof what, fmt, ap);
 	va_end(ap);
+	/* the XSI form: 0 and a filled buffer, or an error number and whatever it wrote */
+	if (strerror_r(errnum, reason, sizeof reason) != 0)
+		snprintf(reason, sizeof reason, "error %d", errnum);
+	error_set(e, code_of(errnum), "%s: %s", what, reason);
 	e->errnum = errnum;
-	n = strlen(e->text);
-	if (n + 2 < sizeof e->text) {
-		memcpy(e->text + n, ": ", 3);
-		/* the XSI form: 0 and a filled buffer, or an error number and whatever it wrote */
-		if (strerror_r(errnum, e->text + n + 2, sizeof e->text - n - 2) != 0)
-			snprintf(e->text + n + 2, sizeof e->text - n - 2, "error %d", errnum);
-	}
 	return -1;
 }
 
@@ -90,18 +108,18 @@ int error_at(struct error *e, enum error_code code, size_t offset, const char *f
 
 void error_prefix(struct error *e, const char *fmt, ...)
 {
-	char old[sizeof e->text];
+	char text[LONGEST + sizeof e->text];
 	va_list ap;
 	size_t n;
 
 	if (!e || e->code == ERROR_NONE)
 		return;
-	memcpy(old, e->text, sizeof old);
 	va_start(ap, fmt);
-	vsnprintf(e->text, sizeof e->text, fmt, ap);
+	vsnprintf(text, LONGEST, fmt, ap);
 	va_end(ap);
-	n = strlen(e->text);
-	snprintf(e->text + n, sizeof e->text - n, ": %s", old);
+	n = strlen(text);
+	snprintf(text + n, sizeof text - n, ": %s", e->text);
+	set_text(e, text);
 }
 
 void error_clear(struct error *e)

@@ -221,7 +221,12 @@ enum leaf_result leaf_test(const struct leaf *l, bool negated, struct field_cont
 /* The parts that the leaf needs of this very message. */
 static inline parts_t leaf_needs(const struct leaf *l, parts_t needs, const struct message *m)
 {
-	return l->field->id == FIELD_STATE && m->state_known ? 0 : needs;
+	parts_t missing = (parts_t)(needs & ~m->have);
+
+	if (l->field->id != FIELD_STATE)
+		return needs;
+	/* what is missing may make it known, whatever has failed so far */
+	return m->state_known ? 0 : missing ? missing : needs;
 }
 
 struct filter_state {

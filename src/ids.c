@@ -11,11 +11,52 @@
 /* The same id may lie in several directories of a queue. */
 enum { ID_PLACES = 16 };
 
+static uint64_t hash_of(const struct message_entry *e)
+{
+	uint64_t h = UINT64_C(14695981039346656037) ^ e->unit->index;
+
+	for (size_t i = 0; i < e->name.n; i++)
+		h = (h ^ (unsigned char)e->name.p[i]) * UINT64_C(1099511628211);
+	return h;
+}
+
+/* Where `e` stands among those taken, or the free place where it belongs. */
+static uint32_t *place_of(const struct selection_queue *q, const struct message_entry *e)
+{
+	uint64_t mask = q->place_count - 1, i = hash_of(e) & mask;
+
+	for (; q->places[i]; i = (i + 1) & mask) {
+		const struct message_entry *other = &q->entries[q->places[i] - 1];
+
+		if (other->unit == e->unit && slice_eq(other->name, e->name))
+			break;
+	}
+	return &q->places[i];
+}
+
+/* Never more than half full. */
+static void make_places(struct selection_queue *q)
+{
+	if (q->entry_count * 2 < q->place_count)
+		return;
+	q->place_count = q->place_count ? q->place_count * 2 : 64;
+	free(q->places);
+	q->places = calloc(q->place_count, sizeof *q->places);
+	if (!q->places)
+		abort();
+	for (size_t i = 0; i < q->entry_count; i++)
+		*place_of(q, &q->entries[i]) = (uint32_t)i + 1;
+}
+
+/* Each message once, however often it was named. */
 static void add_entry(struct selection_queue *q, struct message_entry e)
 {
-	for (size_t i = 0; i < q->entry_count; i++)
-		if (q->entries[i].unit == e.unit && slice_eq(q->entries[i].name, e.name))
-			return;
+	uint32_t *place;
+
+	make_places(q);
+	place = place_of(q, &e);
+	if (*place)
+		return;
 	/* grows by doubling: the count is a power of two exactly when the array is full */
 	if ((q->entry_count & (q->entry_count - 1)) == 0) {
 		q->entries = realloc(q->entries, (q->entry_count ? q->entry_count * 2 : 1) *
@@ -24,6 +65,7 @@ static void add_entry(struct selection_queue *q, struct message_entry e)
 			abort();
 	}
 	q->entries[q->entry_count++] = e;
+	*place = (uint32_t)q->entry_count;
 }
 
 /* Remember where an id lies that is found twice: acting commands refuse it. */
@@ -98,7 +140,8 @@ static bool read_standard_input(struct selection *s)
 	end = slice_chr(text, '\0') != SIZE_MAX ? '\0'
 						: '\n'; /* as find -print0 and list -0 write them */
 	while (slice_cut(&text, end, &line)) {
-		struct slice id = slice_trim(line);
+		/* between NULs it is the name itself, blanks and all */
+		struct slice id = end ? slice_trim(line) : line;
 
 		if (id.n == 0)
 			continue;

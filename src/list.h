@@ -17,6 +17,8 @@ struct lister {
 	bool limited;
 	uint64_t left; /* messages that may still be printed, when limited */
 	size_t printed;
+	unsigned long next_progress; /* tell it when so many names were read */
+	bool progress_shown;
 };
 
 /* Print and free. */

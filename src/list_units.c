@@ -13,7 +13,7 @@ struct ranked {
 };
 
 struct ranking {
-	struct lister *lister;
+	const struct select_request *print; /* what will print them */
 	struct ranked *list;
 	size_t count, room;
 	struct arena names;
@@ -46,7 +46,7 @@ static bool chunk_ranked(void *ctx, struct select_chunk *chunk)
 	struct ranking *k = ctx;
 	struct slice rest = buf_slice(&chunk->out);
 
-	/* errors are told by the second pass, which prints */
+	run_err(buf_slice(&chunk->err));
 	while (rest.n) {
 		struct ranked r;
 
@@ -55,6 +55,14 @@ static bool chunk_ranked(void *ctx, struct select_chunk *chunk)
 		add_ranked(k, r);
 	}
 	return true;
+}
+
+static void ranked_progress(void *ctx, unsigned long scanned)
+{
+	const struct ranking *k = ctx;
+
+	if (k->print->progress)
+		k->print->progress(k->print->ctx, scanned);
 }
 
 static int ranked_order(const void *a, const void *b)
@@ -92,13 +100,14 @@ static bool print_unit(struct lister *l, size_t queue, const struct select_reque
 	struct select_totals totals;
 	struct buf b;
 	bool more = true;
+	size_t shown = l->limited && l->left < count ? (size_t)l->left : count;
 
 	if (!entries)
 		abort();
 	for (size_t i = 0; i < count; i++)
 		entries[i] = list[i].entry;
 	buf_init(&b);
-	output_unit_begin(l->output, u, count, &b);
+	output_unit_begin(l->output, u, shown, &b);
 	lister_put(l, &b);
 	/* evaluated anew: what was ranked may have changed since */
 	sq->entries = entries;
@@ -113,27 +122,42 @@ static bool print_unit(struct lister *l, size_t queue, const struct select_reque
 	return more;
 }
 
+/* The parts of a selected message are reported by the second pass, which prints; what is no
+ * message, or cannot be decided upon, by this one. */
+static bool rank(struct lister *l, size_t queue, struct ranking *k)
+{
+	const parts_t *needs = l->selection.queues.list[queue]->backend->needs;
+	struct select_request request = {.states = k->print->states,
+					 .quiet_parts = needs[FIELD_PRIORITY],
+					 .ctx = k,
+					 .each = each_ranked,
+					 .chunk = chunk_ranked,
+					 .progress = ranked_progress};
+	struct select_totals totals;
+
+	if (request.states)
+		request.quiet_parts |= needs[FIELD_STATE];
+	return selection_run(&l->selection, queue, &request, &totals);
+}
+
 bool lister_units(struct lister *l, size_t queue, const struct select_request *request)
 {
 	const struct queue *q = l->selection.queues.list[queue];
 	struct unit_list units = q->backend->units(q);
-	struct ranking k = {.lister = l};
-	struct select_request ranking = *request;
-	struct select_totals totals;
+	struct ranking k = {.print = request};
 	size_t at = 0;
 	bool more;
 
 	arena_init(&k.names, 0);
-	ranking.ctx = &k;
-	ranking.each = each_ranked;
-	ranking.chunk = chunk_ranked;
-	more = selection_run(&l->selection, queue, &ranking, &totals);
+	more = rank(l, queue, &k);
 	if (k.count)
 		qsort(k.list, k.count, sizeof *k.list, ranked_order);
 	for (size_t i = 0; more && i < units.count; i++) {
-		size_t n = of_unit(&k, at, units.list[i]);
+		size_t n = of_unit(&k, at, units.list[i]), shown = n;
 
-		more = print_unit(l, queue, request, units.list[i], n ? k.list + at : NULL, n);
+		if (l->limited && l->left < n)
+			shown = (size_t)l->left;
+		more = print_unit(l, queue, request, units.list[i], n ? k.list + at : NULL, shown);
 		at += n;
 	}
 	free(k.list);

@@ -21,7 +21,7 @@ struct listing {
 	const struct message *m;
 	struct buf *out;
 	int64_t created;
-	uint64_t version;
+	int32_t version;
 	bool warned;
 	struct slice status, reason, body_type;
 };
@@ -158,7 +158,8 @@ static void take_line(void *ctx, char code, struct slice value)
 
 	switch (code) {
 	case 'V':
-		l->version = (uint64_t)leading_number(value);
+		/* an int of it, whatever was there */
+		l->version = (int32_t)(uint32_t)(uint64_t)leading_number(value);
 		break;
 	case 'T':
 		l->created = leading_number(value);

@@ -2,8 +2,8 @@
  * --format qread: what qmail-qread prints, byte for byte; the same layout for the messages of other
  * MTAs.
  *
- * One thing is not imitated: for a broken info file qmail-qread shows the sender of the message
- * before it.
+ * Not imitated: where the info file is broken qmail-qread shows the sender of the message before
+ * it, here it is "?"; and it prints warnings on stdout.
  */
 #include "output.h"
 
@@ -31,33 +31,15 @@ static void put_recipient(const struct recipient *r, struct buf *out)
 	buf_addc(out, '\n');
 }
 
-/* What cannot be read is told in qmail-qread's words, on stdout as it does. */
-static int trouble(const struct message *m, const struct error *why, struct buf *out)
+/* qmail-qread has no line for a message whose info or mess it cannot find, only a warning, which
+ * here is the business of stderr. What else is damaged is left out of the message's lines. */
+static bool is_there(const struct message *m)
 {
-	const char *text = why->text;
+	const struct error *no_data = m->why[PART_DATA_I];
 
-	if (why->code == ERROR_GONE)
-		text = "file does not exist";
-	else if (why->code == ERROR_DENIED)
-		text = "access denied";
-	buf_adds(out, "warning: trouble with #");
-	put_safe(out, m->id);
-	buf_adds(out, ": ");
-	put_safe(out, slice_from(text));
-	buf_addc(out, '\n');
-	return 0;
-}
-
-/* A heading needs the times, sender and size; recipients are printed as far as they could be read.
- */
-static const struct error *failure_of(const struct message *m)
-{
-	static const enum part_index vital[] = {PART_STAT_I, PART_CONTROL_I, PART_DATA_I};
-
-	for (size_t i = 0; i < sizeof vital / sizeof vital[0]; i++)
-		if (m->failed & PART(vital[i]) && m->why[vital[i]])
-			return m->why[vital[i]];
-	return NULL;
+	if ((m->failed & (PART_STAT | PART_CONTROL)) && !m->arrival.known)
+		return false;
+	return !(m->failed & PART_DATA) || (no_data && no_data->code == ERROR_CORRUPT);
 }
 
 /* info's time; what is not preprocessed has only the time when it came. */
@@ -76,18 +58,17 @@ static void put_heading(const struct message *m, struct buf *out)
 	buf_adds(out, "  #");
 	put_safe(out, m->id);
 	buf_printf(out, "  %" PRId64 "  <", m->size.known ? m->size.value : 0);
-	put_safe(out, m->sender);
+	put_safe(out, m->sender.p ? m->sender : SLICE("?"));
 	buf_adds(out, m->bouncing ? ">  bouncing\n" : "> \n");
 }
 
 static int message(const struct output *o, const struct field_context *c, struct buf *out)
 {
 	const struct message *m = c->message;
-	const struct error *why = failure_of(m);
 
 	(void)o;
-	if (why)
-		return trouble(m, why, out);
+	if (!is_there(m))
+		return 0;
 	put_heading(m, out);
 	for (size_t i = 0; i < m->recipient_count; i++)
 		put_recipient(&m->recipients[i], out);

@@ -36,7 +36,7 @@ static struct widths layout(size_t columns)
 	w.cut = true;
 	rest = columns > fixed + 20 ? columns - fixed : 20;
 	address = rest * 3 / 10;
-	if (rest < 30) {
+	if (rest < 32) {
 		w.sender = w.recipient = (rest - 1) / 2;
 		w.status = 0;
 		return w;

@@ -115,13 +115,9 @@ int64_t output_priority(const struct message *m)
 
 enum output_has output_has(const struct field_context *c, enum field_id field)
 {
-	const struct message *m = c->message;
-	parts_t needs = m->queue->backend->needs[field];
-
-	if (!needs)
+	if (!c->message->queue->backend->needs[field])
 		return HAS_NOT;
-	return (needs & (parts_t) ~(unsigned)m->have) || (needs & m->failed) ? HAS_FAILED
-									     : HAS_VALUE;
+	return message_tells(c->message, field) ? HAS_VALUE : HAS_FAILED;
 }
 
 int output_value(const struct field_context *c, enum field_id field, struct value *out)
@@ -146,7 +142,7 @@ struct slice output_script_id(const struct field_context *c)
 	const struct message *m = c->message;
 	const struct backend *b = m->queue->backend;
 
-	if (b->script_id && (m->have & PART_DATA) && !(m->failed & PART_DATA))
+	if (b->script_id && (m->have & PART_DATA))
 		return b->script_id(c->arena, m);
 	return m->id;
 }

@@ -37,8 +37,8 @@ enum output_flag {
 	OUTPUT_UNITS = 1 << 0, /* messages come unit by unit, their number known first */
 	OUTPUT_BY_PRIORITY =
 	    1 << 1,	       /* within a unit by output_priority(), equal ones in scan order */
-	OUTPUT_NATIVE = 1 << 2 /* lists what the MTA's own lister shows: no held, lost or new
-				* messages unless the expression names state */
+	OUTPUT_NATIVE = 1 << 2 /* lists what the MTA's own lister shows (backend->native_states)
+				* unless the expression names state */
 };
 
 struct output;

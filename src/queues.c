@@ -98,14 +98,33 @@ struct opener {
 	struct run *run;
 	struct queue_list *out;
 	size_t tried;
+	struct error told; /* the last one */
 };
 
+/* What a backend told of one directory is often also why it cannot open the queue: say it once. */
+static void tell(struct opener *o, enum status st, const struct error *err)
+{
+	if (o->told.code != ERROR_NONE && strcmp(o->told.text, err->text) == 0)
+		o->run->status = status_worse(o->run->status, st);
+	else
+		run_fail(o->run, st, "%s", err->text);
+	o->told = *err;
+}
+
+/* The queue cannot be had. */
+static void tell_failure(struct opener *o, const struct error *err)
+{
+	enum status st = status_of_error(err);
+
+	tell(o, st == STATUS_SOME || st == STATUS_TEMPORARY ? STATUS_NOQUEUE : st, err);
+}
+
+/* The queue can be read, but for what this is about: some of its messages are in error. */
 static void tell_trouble(void *ctx, const struct error *err)
 {
-	struct opener *o = ctx;
+	enum status st = status_of_error(err);
 
-	run_fail(o->run, err->code == ERROR_DENIED ? STATUS_DENIED : STATUS_NOQUEUE, "%s",
-		 err->text);
+	tell(ctx, st == STATUS_DENIED || st == STATUS_SYSTEM ? st : STATUS_SOME, err);
 }
 
 /* Which backend takes `dir` for its own; NULL with err. */
@@ -156,18 +175,35 @@ struct queue *queues_named(const struct queue_list *l, struct slice name)
 	return NULL;
 }
 
+/* What kind of queue it is, and whether the options given are for that kind. */
+static const struct backend *choose_backend(const struct queue_spec *spec, struct error *err)
+{
+	const struct backend *b =
+	    spec->kind ? backend_find(spec->kind) : detect_backend(spec->dir, err);
+
+	for (size_t i = 0; b && i < spec->option_count; i++) {
+		const char *key = spec->options[i].key;
+
+		if (option_known(b, key))
+			continue;
+		error_set(err, ERROR_USAGE, "%s is a %s queue, which has no option '%s'", spec->dir,
+			  b->name, key);
+		return NULL;
+	}
+	return b;
+}
+
 static struct queue *open_one(struct opener *o, const struct queue_spec *spec)
 {
 	struct run *run = o->run;
 	struct error err = ERROR_INIT;
-	const struct backend *b =
-	    spec->kind ? backend_find(spec->kind) : detect_backend(spec->dir, &err);
+	const struct backend *b = choose_backend(spec, &err);
 	struct queue *q, *known;
 
 	o->tried++;
 	q = b ? b->open(spec, run->globals.config, run->now, tell_trouble, o, &err) : NULL;
 	if (!q) {
-		tell_trouble(o, &err);
+		tell_failure(o, &err);
 		return NULL;
 	}
 	known = queues_named(o->out, slice_from(q->name));
@@ -179,24 +215,39 @@ static struct queue *open_one(struct opener *o, const struct queue_spec *spec)
 	return q;
 }
 
-static struct queue *open_text(struct opener *o, const char *text, const char *why)
+/* All are read before the first is opened: a mistake in one opens none. */
+static void open_texts(struct opener *o, const struct text_list *texts, const char *why)
 {
-	struct queue_spec spec;
-	struct error err = ERROR_INIT;
+	struct run *run = o->run;
+	struct queue_spec *specs;
+	bool ok = true;
 
-	if (queue_spec_parse(&o->run->arena, text, why, &spec, &err) == 0)
-		return open_one(o, &spec);
-	run_error(o->run, &err);
-	return NULL;
+	if (texts->count > LIMIT_QUEUES) {
+		run_fail(run, STATUS_USAGE, "more than %u queues", LIMIT_QUEUES);
+		return;
+	}
+	specs = arena_array(&run->arena, texts->count, sizeof *specs);
+	for (size_t i = 0; i < texts->count; i++) {
+		struct error err = ERROR_INIT;
+
+		if (queue_spec_parse(&run->arena, texts->list[i], why, &specs[i], &err) == 0)
+			continue;
+		run_error(run, &err);
+		ok = false;
+	}
+	for (size_t i = 0; ok && i < texts->count; i++)
+		open_one(o, &specs[i]);
 }
 
-static void open_environment(struct opener *o, const char *value)
+static struct text_list split_words(struct arena *arena, const char *value)
 {
-	char *copy = arena_str(&o->run->arena, slice_from(value)), *save = NULL;
+	char *copy = arena_str(arena, slice_from(value)), *save = NULL;
+	struct text_list words = {0};
 
 	for (char *word = strtok_r(copy, " \t\n", &save); word;
 	     word = strtok_r(NULL, " \t\n", &save))
-		open_text(o, word, "MTAQ_QUEUES");
+		text_list_add(&words, word);
+	return words;
 }
 
 static void found(void *ctx, const struct queue_spec *spec)
@@ -212,7 +263,7 @@ static void open_discovered(struct opener *o)
 		struct error err = ERROR_INIT;
 
 		if (b->discover(o->run->globals.config, found, o, &err) < 0)
-			tell_trouble(o, &err);
+			tell_failure(o, &err);
 	}
 	if (o->tried == 0 && o->run->status == STATUS_OK)
 		run_fail(o->run, STATUS_NOQUEUE,
@@ -222,25 +273,33 @@ static void open_discovered(struct opener *o)
 
 size_t queues_open(struct run *run, struct queue_list *out)
 {
-	struct opener o = {.run = run, .out = out};
+	struct opener o = {.run = run, .out = out, .told = ERROR_INIT};
 	const char *env = run->environment_queues;
+	struct text_list words = split_words(&run->arena, env ? env : "");
 
 	*out = (struct queue_list){0};
-	if (run->globals.queues.count > LIMIT_QUEUES)
-		run_fail(run, STATUS_USAGE, "more than %u queues", LIMIT_QUEUES);
-	else if (run->globals.queues.count)
-		for (size_t i = 0; i < run->globals.queues.count; i++)
-			open_text(&o, run->globals.queues.list[i], "-q");
-	else if (env && *env)
-		open_environment(&o, env);
+	if (run->globals.queues.count)
+		open_texts(&o, &run->globals.queues, "-q");
+	else if (words.count)
+		open_texts(&o, &words, "MTAQ_QUEUES");
 	else
 		open_discovered(&o);
+	text_list_free(&words);
+	if (run->status == STATUS_USAGE)
+		queues_close(out);
 	return out->count;
 }
 
 struct queue *queues_add(struct run *run, struct queue_list *l, const char *text, const char *why)
 {
-	return open_text(&(struct opener){.run = run, .out = l}, text, why);
+	struct opener o = {.run = run, .out = l};
+	struct queue_spec spec;
+	struct error err = ERROR_INIT;
+
+	if (queue_spec_parse(&run->arena, text, why, &spec, &err) == 0)
+		return open_one(&o, &spec);
+	run_error(run, &err);
+	return NULL;
 }
 
 void queues_close(struct queue_list *l)

@@ -1,8 +1,9 @@
 /*
  * Which queues the run is about: -q, MTAQ_QUEUES, or what this host has.
  *
- * Contract: a queue that cannot be opened is told and makes the run's status 66 or 77; the others
- * are still served.
+ * Contract: a queue that cannot be opened is told, once, and makes the run's status 66, 71 or 77;
+ * the others are still served. One that is opened in spite of some trouble makes it 1 (77 where a
+ * directory of it may not be read). A mistake in what the user wrote (64) leaves none open.
  */
 #ifndef MTAQ_QUEUES_H
 #define MTAQ_QUEUES_H

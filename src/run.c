@@ -88,9 +88,10 @@ bool run_flush(struct run *run)
 
 void run_err(struct slice s)
 {
-	fflush(stdout);
-	if (s.n)
-		fwrite(s.p, 1, s.n, stderr);
+	if (!s.n)
+		return;
+	fflush(stdout); /* in the order in which it happened, where both go to one place */
+	fwrite(s.p, 1, s.n, stderr);
 }
 
 void run_close_output(struct run *run)

@@ -8,6 +8,7 @@
 #include "select.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +34,7 @@ struct pool {
 	unsigned long head;   /* serial of the oldest slot not handed over */
 	bool handing;	      /* somebody is inside request->chunk() */
 	bool scanned_all;     /* no more slots will be filled */
-	bool stop;	      /* chunk() said so, or an error ended the run */
+	atomic_bool stop; /* chunk() said so, or an error ended the run; written with the mutex */
 	struct error *err;
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
@@ -140,12 +141,24 @@ static bool output_is_large(const struct select_chunk *c)
 	return c->out.n + c->err.n > LIMIT_CHUNK_OUTPUT;
 }
 
+static const char *runaway_pattern(const struct pool *p)
+{
+	return p->request->filter ? filter_runaway(p->request->filter) : NULL;
+}
+
+/* Nothing more is wanted: the rest of a chunk need not be read. */
+static bool ended(struct pool *p, const struct select_chunk *c)
+{
+	return atomic_load_explicit(&p->stop, memory_order_relaxed) ||
+	       (c->errors && runaway_pattern(p));
+}
+
 static void work_on(struct pool *p, struct worker *w, unsigned long serial)
 {
 	struct slot *s = slot_of(p, serial);
 
 	worker_begin_chunk(w);
-	for (size_t i = 0; i < s->count; i++) {
+	for (size_t i = 0; i < s->count && !ended(p, &s->chunk); i++) {
 		s->chunk.scanned++;
 		worker_message(w, &s->entries[i], &s->chunk);
 		if (output_is_large(&s->chunk) && !hand_over_piece(p, serial))
@@ -166,14 +179,14 @@ static bool work_once(struct pool *p, struct worker *w)
 	slot_of(p, serial)->state = SLOT_BUSY;
 	pthread_mutex_unlock(&p->mutex);
 	work_on(p, w, serial);
-	runaway = p->request->filter ? filter_runaway(p->request->filter) : NULL;
+	runaway = runaway_pattern(p);
 	pthread_mutex_lock(&p->mutex);
 	slot_of(p, serial)->state = SLOT_DONE;
 	drain(p);
 	if (runaway && !p->stop) {
 		error_set(
 		    p->err, ERROR_USAGE,
-		    "the pattern /%s/ gave up on %u messages: write it so that it backtracks less",
+		    "the pattern %s gave up on %u messages: write it so that it backtracks less",
 		    runaway, LIMIT_REGEX_ERRORS);
 		if (p->err)
 			p->err->scope = SCOPE_RUN;
@@ -202,7 +215,21 @@ static void *worker_main(void *arg)
 
 /* ---- filling slots ---- */
 
-/* The next entry: 1, 0 at the end, -1 when the scan of this queue cannot go on (p->err set). */
+static int scan_failed(struct pool *p, struct slot *s, const struct error *err)
+{
+	if (err->scope != SCOPE_RUN) {
+		worker_report(&s->chunk, p->request->program, err);
+		return 1;
+	}
+	pthread_mutex_lock(&p->mutex);
+	if (p->err->code == ERROR_NONE)
+		*p->err = *err;
+	pthread_mutex_unlock(&p->mutex);
+	return -1;
+}
+
+/* The next entry: 1 (or something was told), 0 at the end, -1 when the scan cannot go on (p->err
+ * set). */
 static int next_entry(struct pool *p, struct slot *s)
 {
 	const struct select_request *r = p->request;
@@ -220,8 +247,7 @@ static int next_entry(struct pool *p, struct slot *s)
 		s->count++;
 	if (got >= 0)
 		return got;
-	worker_report(&s->chunk, r->program, &err);
-	return err.scope == SCOPE_RUN ? -1 : 1;
+	return scan_failed(p, s, &err);
 }
 
 static bool fill(struct pool *p, struct slot *s)
@@ -355,8 +381,8 @@ int select_run(const struct select_request *r, struct select_totals *totals, str
 	return result;
 }
 
-int select_find(const struct queue *q, struct slice id, struct arena *names, struct message_entry *out, int room,
-		struct error *err)
+int select_find(const struct queue *q, struct slice id, struct arena *names,
+		struct message_entry *out, int room, struct error *err)
 {
 	return q->backend->find(q, id, names, out, room, err);
 }

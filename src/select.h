@@ -22,7 +22,8 @@ struct select_chunk {
 	size_t end[LIMIT_CHUNK_ENTRIES];     /* out.n after each selected message since the last
 						hand-over */
 	unsigned selected;		     /* how many of them */
-	unsigned long scanned, errors, gone; /* names looked at, messages in ERROR, vanished */
+	unsigned long scanned, errors, gone; /* names looked at, messages in ERROR, vanished or not
+						whole yet */
 	void *data; /* select_request.chunk_data bytes, zero after each hand-over */
 };
 
@@ -30,6 +31,7 @@ struct select_request {
 	const struct queue *queue;
 	const struct filter *filter; /* bound to this queue; NULL selects all */
 	parts_t parts;		     /* that each() needs beyond the filter's */
+	parts_t quiet_parts; /* the same, but when one cannot be had that is not reported */
 	unsigned states; /* bits 1 << STATE_x: messages known to be in another state are passed
 			    over; 0: all */
 	/* Take these instead of a scan (ids, a second pass): pointers that stay valid. */

@@ -136,8 +136,10 @@ bool selection_prepare(struct run *run, struct selection *out)
 
 void selection_free(struct selection *s)
 {
-	for (size_t i = 0; s->per_queue && i < s->queues.count; i++)
+	for (size_t i = 0; s->per_queue && i < s->queues.count; i++) {
 		free(s->per_queue[i].entries);
+		free(s->per_queue[i].places);
+	}
 	queues_close(&s->queues);
 	filter_free(s->filter);
 }

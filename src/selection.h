@@ -16,6 +16,8 @@ struct selection_queue {
 	const struct filter *filter;   /* bound; NULL: all */
 	struct message_entry *entries; /* the ids that were found here; NULL: scan */
 	size_t entry_count;
+	uint32_t *places; /* hash of entries: index + 1, 0 free; NULL without ids */
+	size_t place_count;
 };
 
 struct selection {

@@ -78,13 +78,6 @@ static void add_text(struct buf *out, struct slice s, bool caseless)
 	buf_addc(out, '\0');
 }
 
-static bool readable(const struct field_context *c, enum field_id id)
-{
-	parts_t needs = c->message->queue->backend->needs[id];
-
-	return needs && !(needs & c->message->failed) && !(needs & ~c->message->have);
-}
-
 static int encode_key(const struct sort_key *k, struct field_context c, struct buf *out)
 {
 	struct field_cursor at = {0};
@@ -93,7 +86,7 @@ static int encode_key(const struct sort_key *k, struct field_context c, struct b
 	size_t start;
 
 	c.argument = k->ref.argument;
-	if (readable(&c, k->ref.field->id))
+	if (message_tells(c.message, k->ref.field->id))
 		got = k->ref.field->get(&c, &at, &v);
 	if (got == GOT_NOMEM)
 		return -1;

@@ -19,7 +19,8 @@
 
 int sys_own_standard_descriptors(void)
 {
-	/* the wrong way round on purpose: using a descriptor that was not given is an error, not silence */
+	/* the wrong way round on purpose: using a descriptor that was not given is an error, not
+	 * silence */
 	static const int modes[] = {O_WRONLY, O_RDONLY, O_WRONLY};
 
 	for (int fd = 0; fd <= 2; fd++)

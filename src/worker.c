@@ -53,7 +53,8 @@ static void report_failed_parts(struct worker *w, const struct message *m, parts
 		const struct error *why = m->why[i];
 		bool told = false;
 
-		if (!(m->failed & parts & PART(i)) || !why)
+		/* BUSY: it is being written at this moment, which is nobody's trouble */
+		if (!(m->failed & parts & PART(i)) || !why || why->code == ERROR_BUSY)
 			continue;
 		for (int j = 0; j < i && !told; j++)
 			told = (m->failed & parts & PART(j)) && m->why[j] &&
@@ -105,7 +106,17 @@ static enum verdict decide(struct worker *w, struct message *m, const struct fie
  * over. */
 static bool unwanted(const struct select_request *r, const struct message *m)
 {
-	return r->states && m->state != STATE_UNKNOWN && !(r->states & 1u << m->state);
+	return r->states && m->state_known && !(r->states & 1u << m->state);
+}
+
+/* What each() needs, and what tells whether it is to be called. */
+static parts_t parts_of_output(const struct select_request *r, const struct message *m)
+{
+	parts_t parts = r->parts;
+
+	if (r->states && !m->state_known)
+		parts |= m->queue->backend->needs[FIELD_STATE] & ~r->quiet_parts;
+	return parts;
 }
 
 void worker_message(struct worker *w, const struct message_entry *e, struct select_chunk *chunk)
@@ -116,22 +127,27 @@ void worker_message(struct worker *w, const struct message_entry *e, struct sele
 	    .message = &m, .arena = &w->arena, .charsets = w->charsets, .now = r->now};
 	struct error err = ERROR_INIT;
 	enum verdict v;
-	parts_t want;
+	parts_t parts, want;
 
 	arena_reset(&w->arena);
 	r->queue->backend->begin(r->queue, e, &w->arena, &m);
-	if (m.state_known && unwanted(r, &m))
+	if (unwanted(r, &m))
 		return;
 	v = decide(w, &m, &c, &err);
-	want = (parts_t)(r->parts & ~m.have);
+	parts = parts_of_output(r, &m);
+	want = (parts_t)((parts | r->quiet_parts) & ~m.have);
 	if (v == VERDICT_YES && want && !m.gone)
 		load(w, &m, want);
 	if (m.gone) {
 		chunk->gone++;
+	} else if (unwanted(r, &m)) {
+		return;
+	} else if (v == VERDICT_ERROR && err.code == ERROR_BUSY) {
+		chunk->gone++; /* not there yet: its writer has not finished it */
 	} else if (v == VERDICT_ERROR) {
 		worker_report(chunk, r->program, &err);
-	} else if (v == VERDICT_YES && !unwanted(r, &m)) {
-		report_failed_parts(w, &m, r->parts, chunk);
+	} else if (v == VERDICT_YES) {
+		report_failed_parts(w, &m, parts, chunk);
 		r->each(r->ctx, chunk, &c);
 		chunk->end[chunk->selected++] = chunk->out.n;
 	}

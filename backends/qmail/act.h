@@ -16,7 +16,7 @@
 #include "internal.h"
 
 /* A file that is there under a name of ours until it is published. */
-enum { TEMP_NAME = QMAIL_PATH + 32 };
+enum { TEMP_NAME = PART_ROOM + 32 };
 
 /* One action on one queue: action->own. */
 struct rewrite;

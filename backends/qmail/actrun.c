@@ -271,7 +271,7 @@ void run_dirty_fd(struct action *a, int fd)
 
 static int sync_dir(const struct qmail_run *r, enum qmail_dir dir, size_t d, struct error *err)
 {
-	char path[QMAIL_PATH];
+	char path[PART_ROOM];
 	int fd, result = 0;
 
 	if (d < r->q->split)

@@ -77,19 +77,19 @@ static int add_file(struct action *a, struct held *h, struct export *x, const ch
 {
 	const struct queue_qmail *q = queue_qmail(h->message.queue);
 	struct slice name = export_name(&h->arena, x->id, role);
-	char path[QMAIL_PATH];
+	struct file_path path;
 	int linked = 0;
 
 	if (!name.p)
 		return error_set(err, ERROR_LIMIT, "out of memory");
-	if (qmail_path(q, f, held_pin(h)->n, path, err) < 0 || make_room(x, name, err) < 0)
+	if (qmail_path(q, f, held_pin(h)->n, &path, err) < 0 || make_room(x, name, err) < 0)
 		return -1;
 	if (f == FILE_MESS && x->link)
 		linked = step_link_out(a, f, held_pin(h)->n, x->folder, name.p, err);
 	if (linked < 0 || (!linked && export_copy(x->folder, name.p, fd, st, err) < 0))
 		return -1;
 	x->made[x->made_count++] = name;
-	return saved_note_file(x->note, role, name, slice_from(path), st, err);
+	return saved_note_file(x->note, role, name, slice_from(path.name), st, err);
 }
 
 /* Was it the message's own mess that was linked? */
@@ -109,12 +109,12 @@ static int open_bounce(struct held *h, struct export *x, struct error *err)
 {
 	const struct queue_qmail *q = queue_qmail(h->message.queue);
 	struct error e = ERROR_INIT;
-	char path[QMAIL_PATH];
+	struct file_path path;
 
 	x->bounce = -1;
-	if (qmail_path(q, FILE_BOUNCE, held_pin(h)->n, path, err) < 0)
+	if (qmail_path(q, FILE_BOUNCE, held_pin(h)->n, &path, err) < 0)
 		return -1;
-	x->bounce = sys_open_file(q->fd, path, SYS_READ, path, &x->bounce_st, &e);
+	x->bounce = sys_open_file(q->fd, path.name, SYS_READ, path.full, &x->bounce_st, &e);
 	if (x->bounce >= 0 || e.code == ERROR_GONE)
 		return 0;
 	if (err && err->code == ERROR_NONE)

@@ -27,7 +27,8 @@ static bool in_queue(struct slice path, const char *dir)
 
 bool id_parse(struct slice id, const char *dir, struct wanted *out)
 {
-	struct slice rest = strip_marks(slice_trim(id)), number;
+	bool no_mess = slice_ends(slice_trim(id), SLICE("@-")); /* not a mark to be taken off */
+	struct slice rest = no_mess ? slice_trim(id) : strip_marks(slice_trim(id)), number;
 	uint64_t ns;
 
 	*out = (struct wanted){0};
@@ -38,6 +39,9 @@ bool id_parse(struct slice id, const char *dir, struct wanted *out)
 	if (!slice_cut(&rest, '@', &number) || qmail_name(number, &out->number) != NAME_NUMBER)
 		return false;
 	if (!rest.p)
+		return true;
+	out->no_mess = slice_eq(rest, SLICE("-"));
+	if (out->no_mess)
 		return true;
 	out->has_mtime = slice_u64(slice_skip(rest, rest.n && rest.p[0] == '-'), &ns);
 	out->mtime_ns = (int64_t)(rest.n && rest.p[0] == '-' ? 0 - ns : ns);
@@ -62,6 +66,13 @@ static unsigned look_for(const struct queue_qmail *q, uint64_t n, struct stat *m
 	return seen;
 }
 
+static bool is_wanted(const struct wanted *w, unsigned seen, const struct stat *mess)
+{
+	if (w->no_mess)
+		return !(seen & SEEN_MESS);
+	return !w->has_mtime || ((seen & SEEN_MESS) && qmail_mtime_ns(mess) == w->mtime_ns);
+}
+
 int qmail_find(const struct queue *base, struct slice id, struct arena *names,
 	       struct message_entry *out, int room, struct error *err)
 {
@@ -79,7 +90,7 @@ int qmail_find(const struct queue *base, struct slice id, struct arena *names,
 			*err = e;
 		return -1;
 	}
-	if (!seen || (w.has_mtime && (!(seen & SEEN_MESS) || qmail_mtime_ns(&mess) != w.mtime_ns)))
+	if (!seen || !is_wanted(&w, seen, &mess))
 		return 0;
 	if (room < 1)
 		return 1;
@@ -94,6 +105,8 @@ int qmail_find(const struct queue *base, struct slice id, struct arena *names,
 
 struct slice qmail_script_id(struct arena *a, const struct message *m)
 {
+	if (!m->identity.data_ino)
+		return arena_printf(a, "%llu@-", (unsigned long long)m->entry.number);
 	return arena_printf(a, "%llu@%lld", (unsigned long long)m->entry.number,
 			    (long long)m->identity.data_mtime_ns);
 }

@@ -91,12 +91,18 @@ static inline const struct queue_qmail *queue_qmail(const struct queue *q)
 
 /* ---- layout.c: names and paths ---- */
 
-enum { QMAIL_PATH = 64 };
+enum { PART_ROOM = 64, DIR_ROOM = 4096 }; /* what lies below the queue directory; its own name */
+
+/* A file of a queue: `name` is what system calls get, `full` what people read. */
+struct file_path {
+	const char *name; /* in full */
+	char full[DIR_ROOM + PART_ROOM];
+};
 
 const char *qmail_dir_name(enum qmail_dir d);
 /* The path of a file of message `n` below the queue directory. -1 when its directory is not to be
  * entered. */
-int qmail_path(const struct queue_qmail *q, enum qmail_file f, uint64_t n, char path[QMAIL_PATH],
+int qmail_path(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct file_path *out,
 	       struct error *err);
 /* The directory that it lies in: its split directory, or q->split when it is not split. */
 size_t qmail_dir_of(const struct queue_qmail *q, enum qmail_file f, uint64_t n,
@@ -202,6 +208,7 @@ struct wanted {
 	uint64_t number;
 	bool has_mtime;
 	int64_t mtime_ns;
+	bool no_mess; /* "N@-": the one without a mess file */
 };
 /* False when it cannot be a message of the queue in `dir`. */
 bool id_parse(struct slice id, const char *dir, struct wanted *out);

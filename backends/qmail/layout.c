@@ -38,19 +38,24 @@ static bool is_split(const struct queue_qmail *q, enum qmail_file f)
 	}
 }
 
-int qmail_path(const struct queue_qmail *q, enum qmail_file f, uint64_t n, char path[QMAIL_PATH],
+int qmail_path(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct file_path *out,
 	       struct error *err)
 {
-	enum qmail_dir dir = files[f].dir;
+	const char *dir = dir_names[files[f].dir];
+	size_t at = strlen(q->base.dir);
 	unsigned d = (unsigned)(n % q->split);
+	bool split = is_split(q, f);
 
-	if (!is_split(q, f)) {
-		snprintf(path, QMAIL_PATH, "%s/%llu", dir_names[dir], (unsigned long long)n);
-		return 0;
-	}
-	snprintf(path, QMAIL_PATH, "%s/%u/%llu", dir_names[dir], d, (unsigned long long)n);
-	if (q->bad[d] & (1u << dir))
-		return error_set(err, ERROR_CORRUPT, "%s/%u is no directory", dir_names[dir], d);
+	memcpy(out->full, q->base.dir, at);
+	out->full[at++] = '/';
+	out->name = out->full + at;
+	if (split)
+		snprintf(out->full + at, PART_ROOM, "%s/%u/%llu", dir, d, (unsigned long long)n);
+	else
+		snprintf(out->full + at, PART_ROOM, "%s/%llu", dir, (unsigned long long)n);
+	if (split && (q->bad[d] & (1u << files[f].dir)))
+		return error_set(err, ERROR_CORRUPT, "%s/%s/%u is no directory", q->base.dir, dir,
+				 d);
 	return 0;
 }
 
@@ -63,12 +68,12 @@ size_t qmail_dir_of(const struct queue_qmail *q, enum qmail_file f, uint64_t n, 
 int qmail_stat(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct stat *st,
 	       struct error *err)
 {
-	char path[QMAIL_PATH];
+	struct file_path p;
 	struct error e = ERROR_INIT;
 
-	if (qmail_path(q, f, n, path, err) < 0)
+	if (qmail_path(q, f, n, &p, err) < 0)
 		return -1;
-	if (sys_stat(q->fd, path, path, st, &e) == 0)
+	if (sys_stat(q->fd, p.name, p.full, st, &e) == 0)
 		return 1;
 	if (e.code == ERROR_GONE)
 		return 0;

@@ -128,7 +128,7 @@ static void set_sender(struct message *m, struct slice sender)
 {
 	m->sender = m->sender_raw = sender;
 	m->double_bounce = slice_eq(sender, SLICE("#@[]"));
-	m->bounce = sender.p && (sender.n == 0 || m->double_bounce);
+	m->bounce = sender.p && sender.n == 0;
 }
 
 static void fail_parts(struct message *m, parts_t parts, const struct error *e)
@@ -150,16 +150,16 @@ static int read_file(struct message *m, enum qmail_file f, struct stat *st, stru
 		     struct error *err)
 {
 	const struct queue_qmail *q = queue_of(m);
-	char path[QMAIL_PATH];
+	struct file_path path;
 	struct error e = ERROR_INIT;
 	int fd, r;
 
-	if (qmail_path(q, f, m->entry.number, path, err) < 0)
+	if (qmail_path(q, f, m->entry.number, &path, err) < 0)
 		return -1;
-	fd = sys_open_file(q->fd, path, SYS_READ, path, st, &e);
+	fd = sys_open_file(q->fd, path.name, SYS_READ, path.full, st, &e);
 	r = fd < 0 ? -1
 		   : sys_read_all(fd, st->st_size > 0 ? (size_t)st->st_size : 0,
-				  LIMIT_CONTROL_BYTES, m->arena, path, out, &e);
+				  LIMIT_CONTROL_BYTES, m->arena, path.full, out, &e);
 	sys_close(fd);
 	if (r == 0)
 		return 1;
@@ -172,11 +172,11 @@ static int read_file(struct message *m, enum qmail_file f, struct stat *st, stru
 
 static int damaged(const struct message *m, enum qmail_file f, const char *what, struct error *err)
 {
-	char path[QMAIL_PATH];
+	struct file_path path;
 
-	if (qmail_path(queue_of(m), f, m->entry.number, path, err) < 0)
+	if (qmail_path(queue_of(m), f, m->entry.number, &path, err) < 0)
 		return -1;
-	return error_set(err, ERROR_CORRUPT, "%s %s", path, what);
+	return error_set(err, ERROR_CORRUPT, "%s %s", path.full, what);
 }
 
 /* Room for the recipients of both texts; more than the limit is an error, never a shorter list. */
@@ -186,7 +186,9 @@ static int room_for(struct message *m, struct slice a, struct slice b, struct er
 
 	m->recipient_count = m->pending_count = 0;
 	if (n > LIMIT_RECIPIENTS)
-		return error_set(err, ERROR_LIMIT, "more than %u recipients", LIMIT_RECIPIENTS);
+		return error_set(err, ERROR_LIMIT, "%s: message %llu has more than %u recipients",
+				 m->queue->dir, (unsigned long long)m->entry.number,
+				 LIMIT_RECIPIENTS);
 	m->recipients = arena_array(m->arena, n, sizeof *m->recipients);
 	if (m->recipients)
 		return 0;
@@ -244,22 +246,22 @@ static bool load_todo(struct message *m, const struct stat *st)
 
 /* ---- S5 ---- */
 
-/* The null sender's info has 2 bytes and "#@[]"'s 6: only then a stat leaves open what the sender
- * is. */
+/* The null sender's info has 2 bytes and "#@[]"'s 6; a shorter one can hold no sender. Only then a
+ * stat leaves open what the sender is. */
 static bool size_tells(const struct stat *st)
 {
-	return st->st_size != 6 || !S_ISREG(st->st_mode);
+	return (st->st_size >= 2 && st->st_size != 6) || !S_ISREG(st->st_mode);
 }
 
 static void load_info_stat(struct message *m, const struct stat *st)
 {
 	struct error e = ERROR_INIT;
-	char path[QMAIL_PATH];
+	struct file_path path;
 
 	m->have |= PART_STAT;
 	if (!S_ISREG(st->st_mode)) {
-		qmail_path(queue_of(m), FILE_INFO, m->entry.number, path, NULL);
-		not_a_file(st, path, &e);
+		qmail_path(queue_of(m), FILE_INFO, m->entry.number, &path, NULL);
+		not_a_file(st, path.full, &e);
 		part_fail(m, PART_STAT_I, &e);
 		return;
 	}
@@ -284,6 +286,8 @@ static bool load_info(struct message *m)
 		set_stat(m, &st);
 		damage = info_parse(text, &sender);
 		set_sender(m, sender);
+		/* the answer that a stat gives, whatever follows the first record */
+		m->bounce = st.st_size == 2;
 	}
 	if (damage)
 		damaged(m, FILE_INFO, damage, &e);

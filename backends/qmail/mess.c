@@ -6,6 +6,8 @@
 
 #include <mtaq/limits.h>
 
+#include <errno.h>
+
 enum { FIRST_READ = 8192 };
 
 static const struct queue_qmail *queue_of(const struct message *m)
@@ -13,7 +15,7 @@ static const struct queue_qmail *queue_of(const struct message *m)
 	return queue_qmail(m->queue);
 }
 
-static void mess_path(const struct message *m, char path[QMAIL_PATH])
+static void mess_path(const struct message *m, struct file_path *path)
 {
 	qmail_path(queue_of(m), FILE_MESS, m->entry.number, path, NULL);
 }
@@ -34,20 +36,25 @@ static bool has_envelope(const struct message *m)
 static void no_mess(struct message *m, struct error *e)
 {
 	struct stat st;
-	char path[QMAIL_PATH];
+	struct file_path path;
 
-	mess_path(m, path);
+	mess_path(m, &path);
 	if (!has_envelope(m) || qmail_stat(queue_of(m), FILE_MESS, m->entry.number, &st, NULL) == 1)
 		m->gone = true;
 	else
-		error_set(e, ERROR_CORRUPT, "%s is missing: the message has no body", path);
+		error_set(e, ERROR_GONE, "%s is missing: the message has no body", path.full);
 }
 
-static void set_data(struct message *m, const struct stat *st)
+static void set_identity(struct message *m, const struct stat *st)
 {
 	m->identity.data_dev = (uint64_t)st->st_dev;
 	m->identity.data_ino = (uint64_t)st->st_ino;
 	m->identity.data_mtime_ns = qmail_mtime_ns(st);
+}
+
+static void set_data(struct message *m, const struct stat *st)
+{
+	set_identity(m, st);
 	m->size = number_of(st->st_size);
 	m->accepted = number_of(st->st_mtime);
 }
@@ -55,18 +62,20 @@ static void set_data(struct message *m, const struct stat *st)
 static void load_data(struct message *m)
 {
 	struct error e = ERROR_INIT;
-	char path[QMAIL_PATH];
+	struct file_path path;
 	struct stat st;
 	int r = qmail_stat(queue_of(m), FILE_MESS, m->entry.number, &st, &e);
 
-	mess_path(m, path);
+	mess_path(m, &path);
 	m->have |= PART_DATA;
 	if (r == 0)
 		no_mess(m, &e);
 	else if (r > 0 && !S_ISREG(st.st_mode))
-		error_set(&e, ERROR_CORRUPT, "%s is %s", path, sys_file_type(st.st_mode));
+		error_set(&e, ERROR_CORRUPT, "%s is %s", path.full, sys_file_type(st.st_mode));
 	else if (r > 0)
 		set_data(m, &st);
+	if (r > 0)
+		set_identity(m, &st);
 	if (e.code != ERROR_NONE)
 		part_fail(m, PART_DATA_I, &e);
 }
@@ -75,12 +84,12 @@ static void load_data(struct message *m)
  * another message. */
 static int open_mess(struct message *m, struct stat *st, struct error *e)
 {
-	char path[QMAIL_PATH];
+	struct file_path path;
 	int fd;
 
-	if (qmail_path(queue_of(m), FILE_MESS, m->entry.number, path, e) < 0)
+	if (qmail_path(queue_of(m), FILE_MESS, m->entry.number, &path, e) < 0)
 		return -1;
-	fd = sys_open_file(queue_of(m)->fd, path, SYS_READ, path, st, e);
+	fd = sys_open_file(queue_of(m)->fd, path.name, SYS_READ, path.full, st, e);
 	if (fd < 0 && e->code == ERROR_GONE) {
 		error_clear(e);
 		no_mess(m, e);
@@ -124,7 +133,7 @@ static int read_header(int fd, struct arena *a, const char *path, struct slice *
 			return error_set(err, ERROR_LIMIT, "%s: out of memory", path);
 		got = sys_pread(fd, p + n, room - n, (off_t)n);
 		if (got < 0)
-			return error_set(err, ERROR_SYSTEM, "%s: read error", path);
+			return error_sys(err, errno, "%s", path);
 		n += (size_t)got;
 		*out = slice_of(p, n);
 		if (got == 0 || has_empty_line(*out, checked))
@@ -226,7 +235,7 @@ static void load_body(struct message *m, int fd, const struct stat *st, const ch
 void mess_load(struct message *m, parts_t want)
 {
 	struct error e = ERROR_INIT;
-	char path[QMAIL_PATH];
+	struct file_path path;
 	struct stat st;
 	int fd;
 
@@ -235,7 +244,7 @@ void mess_load(struct message *m, parts_t want)
 	want &= PART_HEADER | PART_BODY;
 	if (!want || m->gone)
 		return;
-	mess_path(m, path);
+	mess_path(m, &path);
 	fd = open_mess(m, &st, &e);
 	if (fd < 0) {
 		for (unsigned i = 0; !m->gone && i < PART_COUNT; i++)
@@ -244,8 +253,8 @@ void mess_load(struct message *m, parts_t want)
 		return;
 	}
 	if (want & PART_BODY)
-		load_body(m, fd, &st, path);
+		load_body(m, fd, &st, path.full);
 	else
-		load_header(m, fd, path);
+		load_header(m, fd, path.full);
 	sys_close(fd);
 }

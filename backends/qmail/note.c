@@ -39,12 +39,12 @@ static int read_note(struct action *a, struct held *h, int *fd, struct slice *ou
 {
 	const struct queue_qmail *q = queue_qmail(a->queue);
 	struct error e = ERROR_INIT;
-	char path[QMAIL_PATH];
+	struct file_path path;
 	int r, file;
 
-	if (qmail_path(q, FILE_BOUNCE, held_pin(h)->n, path, err) < 0)
+	if (qmail_path(q, FILE_BOUNCE, held_pin(h)->n, &path, err) < 0)
 		return -1;
-	file = sys_open_file(q->fd, path, fd ? SYS_READ_WRITE : SYS_READ, path, NULL, &e);
+	file = sys_open_file(q->fd, path.name, fd ? SYS_READ_WRITE : SYS_READ, path.full, NULL, &e);
 	if (file < 0 && e.code == ERROR_GONE)
 		return 0;
 	if (file < 0) {
@@ -52,7 +52,7 @@ static int read_note(struct action *a, struct held *h, int *fd, struct slice *ou
 			*err = e;
 		return -1;
 	}
-	r = sys_read_all(file, 0, LIMIT_CONTROL_BYTES, &h->arena, path, out, err) < 0 ? -1 : 1;
+	r = sys_read_all(file, 0, LIMIT_CONTROL_BYTES, &h->arena, path.full, out, err) < 0 ? -1 : 1;
 	if (fd && r > 0)
 		*fd = file;
 	else

@@ -30,12 +30,12 @@ static int open_pinned(const struct action *a, uint64_t n, enum qmail_file f,
 		       enum sys_access access, int *fd, struct stat *st, struct error *err)
 {
 	const struct queue_qmail *q = queue_qmail(a->queue);
-	char path[QMAIL_PATH];
+	struct file_path path;
 	struct error e = ERROR_INIT;
 
-	if (qmail_path(q, f, n, path, err) < 0)
+	if (qmail_path(q, f, n, &path, err) < 0)
 		return -1;
-	*fd = sys_open_file(q->fd, path, a->dry_run ? SYS_READ : access, path, st, &e);
+	*fd = sys_open_file(q->fd, path.name, a->dry_run ? SYS_READ : access, path.full, st, &e);
 	if (*fd >= 0)
 		return 1;
 	if (e.code == ERROR_GONE)

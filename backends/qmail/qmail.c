@@ -3,6 +3,7 @@
 
 #include <mtaq/timefmt.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -139,6 +140,8 @@ static int open_into(struct queue_qmail *q, const struct queue_spec *spec, troub
 {
 	if (!set_names(q, spec->dir ? spec->dir : QMAIL_HOME "/queue"))
 		return error_set(err, ERROR_NOMEM, "out of memory");
+	if (strlen(q->base.dir) >= DIR_ROOM)
+		return error_sys(err, ENAMETOOLONG, "%s", q->base.dir);
 	q->fd = sys_open_dir(q->base.dir, err);
 	if (q->fd < 0) {
 		if (err && err->code == ERROR_GONE)
@@ -237,32 +240,29 @@ static void list_files(const struct message *m,
 	    [FILE_INTD] = "intd",     [FILE_INTD_OTHER] = "intd", [FILE_BOUNCE] = "bounce",
 	};
 	const struct queue_qmail *q = queue_qmail(m->queue);
-	char path[QMAIL_PATH];
+	struct file_path path;
 	struct stat st;
 
 	for (int f = 0; f < FILE_COUNT; f++) {
 		bool other = f == FILE_TODO_OTHER || f == FILE_INTD_OTHER;
-		struct slice full;
 
 		if ((other && !q->big_todo) ||
 		    qmail_stat(q, (enum qmail_file)f, m->entry.number, &st, NULL) != 1)
 			continue;
-		qmail_path(q, (enum qmail_file)f, m->entry.number, path, NULL);
-		full = arena_printf(m->arena, "%s/%s", q->base.dir, path);
-		if (full.p)
-			fn(ctx, roles[f], full.p);
+		qmail_path(q, (enum qmail_file)f, m->entry.number, &path, NULL);
+		fn(ctx, roles[f], path.full);
 	}
 }
 
 static int open_data(const struct message *m, bool *whole, struct error *err)
 {
 	const struct queue_qmail *q = queue_qmail(m->queue);
-	char path[QMAIL_PATH];
+	struct file_path path;
 
 	*whole = true;
-	if (qmail_path(q, FILE_MESS, m->entry.number, path, err) < 0)
+	if (qmail_path(q, FILE_MESS, m->entry.number, &path, err) < 0)
 		return -1;
-	return sys_open_file(q->fd, path, SYS_READ, path, NULL, err);
+	return sys_open_file(q->fd, path.name, SYS_READ, path.full, NULL, err);
 }
 
 /* ---- the table ---- */
@@ -333,6 +333,7 @@ const struct backend backend_qmail = {
     .lacks = lacks,
     .states = 1u << STATE_UNKNOWN | 1u << STATE_QUEUED | 1u << STATE_NEW | 1u << STATE_INCOMING |
 	      1u << STATE_ENDING,
+    .native_states = 1u << STATE_QUEUED | 1u << STATE_ENDING,
     .options = options,
     .native_format = "qread",
     .discover = discover,

@@ -115,14 +115,16 @@ static enum qmail_dir phase_dir(const struct scan *s)
 	}
 }
 
-static void phase_path(const struct scan *s, char path[QMAIL_PATH])
+static void phase_path(const struct scan *s, struct file_path *out)
 {
 	const char *name = qmail_dir_name(phase_dir(s));
+	int at = snprintf(out->full, sizeof out->full, "%s/", s->q->base.dir);
 
+	out->name = out->full + at;
 	if (s->phase == READ_FLAT_TODO)
-		snprintf(path, QMAIL_PATH, "%s", name);
+		snprintf(out->full + at, PART_ROOM, "%s", name);
 	else
-		snprintf(path, QMAIL_PATH, "%s/%u", name, s->d);
+		snprintf(out->full + at, PART_ROOM, "%s/%u", name, s->d);
 }
 
 /* Order the flat todo by split directory, then by number: a counting sort that keeps the ascending
@@ -190,17 +192,17 @@ static bool skip_phase(const struct scan *s)
 	return s->phase > READ_TODO && (s->q->bad[s->d] & bit);
 }
 
-static bool is_dir(const struct scan *s, const char *path, const struct dirent *de)
+/* Below the directory that is being read. */
+static bool is_dir(const struct scan *s, const struct dirent *de)
 {
-	char full[QMAIL_PATH + 256 + 1];
 	struct stat st;
 
 #ifdef HAVE_STRUCT_DIRENT_D_TYPE
 	if (de->d_type != DT_UNKNOWN)
 		return de->d_type == DT_DIR;
 #endif
-	snprintf(full, sizeof full, "%s/%s", path, de->d_name);
-	return sys_stat(s->q->fd, full, full, &st, NULL) == 0 && S_ISDIR(st.st_mode);
+	return sys_stat(dirfd(s->dir), de->d_name, de->d_name, &st, NULL) == 0 &&
+	       S_ISDIR(st.st_mode);
 }
 
 static int odd_entry(enum name_kind kind, uint64_t n, const char *path, const char *name,
@@ -226,8 +228,7 @@ static int take_entry(struct scan *s, const char *path, const struct dirent *de,
 
 	if (kind == NAME_HIDDEN || (kind == NAME_STRAY && strcmp(de->d_name, "lost+found") == 0))
 		return 0;
-	if (s->phase == READ_FLAT_TODO && s->q->big_todo && kind == NAME_NUMBER &&
-	    is_dir(s, path, de))
+	if (s->phase == READ_FLAT_TODO && s->q->big_todo && kind == NAME_NUMBER && is_dir(s, de))
 		return 0;
 	if (kind != NAME_NUMBER)
 		return odd_entry(kind, n, path, de->d_name, err);
@@ -249,19 +250,19 @@ static int take_entry(struct scan *s, const char *path, const struct dirent *de,
 /* Read on in the present directory: 0 when it is done, -1 with something to tell (call again). */
 static int read_phase(struct scan *s, struct error *err)
 {
-	char path[QMAIL_PATH];
+	struct file_path path;
 	struct dirent *de;
 	int r;
 
 	if (skip_phase(s))
 		return end_phase(s, err);
-	phase_path(s, path);
-	if (!s->dir && !(s->dir = sys_opendir_at(s->q->fd, path, path, err))) {
+	phase_path(s, &path);
+	if (!s->dir && !(s->dir = sys_opendir_at(s->q->fd, path.name, path.full, err))) {
 		end_phase(s, NULL);
 		return queue_error(err);
 	}
-	while ((r = sys_readdir(s->dir, path, &de, err)) > 0) {
-		if (take_entry(s, path, de, err) < 0)
+	while ((r = sys_readdir(s->dir, path.full, &de, err)) > 0) {
+		if (take_entry(s, path.full, de, err) < 0)
 			return -1;
 	}
 	if (r == 0)

@@ -140,10 +140,20 @@ static int real_dir(const struct look *l, const char *path, struct error *err)
 	return S_ISDIR(st.st_mode);
 }
 
+/* `e` begins with a path below the queue directory: tell it in full. */
+static void tell_below(const struct look *l, const struct error *e)
+{
+	struct error full = ERROR_INIT;
+
+	error_set(&full, e->code, "%s/%s", l->q->base.dir, e->text);
+	full.errnum = e->errnum;
+	tell(l, &full, SCOPE_QUEUE);
+}
+
 static void note_dir(struct look *l, enum qmail_dir dir, const struct dirent *de)
 {
 	uint64_t n;
-	char path[QMAIL_PATH];
+	char path[PART_ROOM];
 
 	if (qmail_name(slice_from(de->d_name), &n) != NAME_NUMBER || n >= LIMIT_SPLIT)
 		return;
@@ -185,15 +195,14 @@ static void count_dirs(struct look *l, enum qmail_dir dir)
 	if (r == 0)
 		error_set(&e, ERROR_CORRUPT, "%s is no directory", name);
 	if (r != 1 || list_dirs(l, dir, &e) < 0) {
-		error_prefix(&e, "%s", l->q->base.dir);
 		l->q->denied |= 1u << dir;
-		tell(l, &e, SCOPE_QUEUE);
+		tell_below(l, &e);
 	}
 }
 
 static void sample_dir(struct look *l, enum qmail_dir dir, unsigned d, size_t most, size_t room)
 {
-	char path[QMAIL_PATH];
+	char path[PART_ROOM];
 	struct dirent *de;
 	uint64_t n;
 	DIR *handle;
@@ -285,7 +294,7 @@ static void tell_dir(struct look *l, enum qmail_dir dir, unsigned d)
 {
 	unsigned bit = 1u << dir;
 	struct error e = ERROR_INIT;
-	char path[QMAIL_PATH];
+	char path[PART_ROOM];
 
 	snprintf(path, sizeof path, "%s/%u", qmail_dir_name(dir), d);
 	if (d >= l->q->split) {
@@ -334,9 +343,8 @@ static void look_at_todo(struct look *l)
 		l->q->big_todo = real_dir(l, "todo/0", NULL) == 1;
 		return;
 	}
-	error_prefix(&e, "%s", l->q->base.dir);
 	l->q->denied |= 1u << DIR_TODO;
-	tell(l, &e, SCOPE_QUEUE);
+	tell_below(l, &e);
 }
 
 static int find_with(struct look *l, struct error *err)

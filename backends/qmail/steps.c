@@ -11,17 +11,19 @@ enum { NAME = 40 };
 /* A directory of the queue, opened, and the name of a message's file in it. */
 struct spot {
 	int dir;
-	char name[NAME], temporary[NAME], path[QMAIL_PATH];
+	char name[NAME], temporary[NAME];
+	struct file_path path;
 };
 
 int step_open_dir(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct error *err)
 {
-	char path[QMAIL_PATH];
+	struct file_path path;
+	char dir[PART_ROOM];
 
-	if (qmail_path(q, f, n, path, err) < 0)
+	if (qmail_path(q, f, n, &path, err) < 0)
 		return -1;
-	*strrchr(path, '/') = '\0';
-	return sys_open_subdir(q->fd, path, false, path, err);
+	snprintf(dir, sizeof dir, "%.*s", (int)(strrchr(path.name, '/') - path.name), path.name);
+	return sys_open_subdir(q->fd, dir, false, path.full, err);
 }
 
 static int open_spot(const struct action *a, enum qmail_file f, uint64_t n, struct spot *s,
@@ -31,7 +33,7 @@ static int open_spot(const struct action *a, enum qmail_file f, uint64_t n, stru
 
 	snprintf(s->name, sizeof s->name, "%llu", (unsigned long long)n);
 	snprintf(s->temporary, sizeof s->temporary, ".mtaq.%llu", (unsigned long long)n);
-	if (qmail_path(q, f, n, s->path, err) < 0)
+	if (qmail_path(q, f, n, &s->path, err) < 0)
 		return -1;
 	s->dir = step_open_dir(q, f, n, err);
 	return s->dir < 0 ? -1 : 0;
@@ -45,7 +47,7 @@ int step_unlink(struct action *a, enum qmail_file f, uint64_t n, struct error *e
 	if (open_spot(a, f, n, &s, err) < 0)
 		return -1;
 	if (unlinkat(s.dir, s.name, 0) < 0)
-		r = errno == ENOENT ? 0 : error_sys(err, errno, "%s", s.path);
+		r = errno == ENOENT ? 0 : error_sys(err, errno, "%s", s.path.full);
 	else
 		run_dirty(a, f, n);
 	sys_close(s.dir);
@@ -83,9 +85,9 @@ int step_link_in(struct action *a, int folder, const char *name, enum qmail_file
 	if (linkat(folder, name, s.dir, s.name, 0) == 0)
 		run_dirty(a, f, n);
 	else if (errno == EEXIST)
-		r = error_set(err, ERROR_BUSY, "%s is there already", s.path);
+		r = error_set(err, ERROR_BUSY, "%s is there already", s.path.full);
 	else
-		r = no_links(errno) ? 0 : error_sys(err, errno, "%s", s.path);
+		r = no_links(errno) ? 0 : error_sys(err, errno, "%s", s.path.full);
 	sys_close(s.dir);
 	return r;
 }
@@ -126,14 +128,14 @@ static int write_at(const struct spot *s, struct slice text, const struct new_fi
 	int r, fd;
 
 	if (unlinkat(s->dir, s->temporary, 0) < 0 && errno != ENOENT)
-		return error_sys(err, errno, "%s", s->path);
+		return error_sys(err, errno, "%s", s->path.full);
 	fd = openat(s->dir, s->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		    0600);
 	if (fd < 0)
-		return error_sys(err, errno, "%s", s->path);
-	r = fill(fd, s->path, text, as, err);
+		return error_sys(err, errno, "%s", s->path.full);
+	r = fill(fd, s->path.full, text, as, err);
 	if (close(fd) < 0 && r == 0)
-		r = error_sys(err, errno, "%s", s->path);
+		r = error_sys(err, errno, "%s", s->path.full);
 	if (r < 0)
 		unlinkat(s->dir, s->temporary, 0);
 	return r;
@@ -161,7 +163,7 @@ int new_file_replace(struct action *a, enum qmail_file f, uint64_t n, struct err
 		return -1;
 	r = renameat(s.dir, s.temporary, s.dir, s.name);
 	if (r < 0)
-		error_sys(err, errno, "%s", s.path);
+		error_sys(err, errno, "%s", s.path.full);
 	else
 		run_dirty(a, f, n);
 	sys_close(s.dir);
@@ -176,7 +178,7 @@ int new_file_publish(struct action *a, enum qmail_file f, uint64_t n, struct err
 	if (open_spot(a, f, n, &s, err) < 0)
 		return -1;
 	if (linkat(s.dir, s.temporary, s.dir, s.name, 0) < 0) {
-		r = errno == EEXIST ? 0 : error_sys(err, errno, "%s", s.path);
+		r = errno == EEXIST ? 0 : error_sys(err, errno, "%s", s.path.full);
 	} else {
 		run_dirty(a, f, n);
 		unlinkat(s.dir, s.temporary, 0);
@@ -196,7 +198,7 @@ int new_file_link(struct action *a, enum qmail_file f, enum qmail_file as, uint6
 	if (open_spot(a, as, n, &to, err) == 0) {
 		r = linkat(from.dir, from.temporary, to.dir, to.name, 0);
 		if (r < 0)
-			error_sys(err, errno, "%s", to.path);
+			error_sys(err, errno, "%s", to.path.full);
 		else
 			run_dirty(a, as, n);
 		sys_close(to.dir);

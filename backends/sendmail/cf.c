@@ -281,22 +281,30 @@ static struct slice cut_name(struct slice *rest)
 	return name;
 }
 
-/* A field's value, up to a comma outside quotes; quotes themselves go. */
+/* Up to a comma outside quotes. */
+static size_t field_length(struct slice s)
+{
+	bool quoted = false;
+	size_t i = 0;
+
+	for (; i < s.n && (quoted || s.p[i] != ','); i++)
+		quoted ^= s.p[i] == '"';
+	return i;
+}
+
+/* A field's value without its quotes. */
 static struct slice cut_field(struct arena *a, struct slice *rest)
 {
-	char *out = arena_alloc(a, rest->n + 1);
-	bool quoted = false;
-	size_t i = 0, n = 0;
+	struct slice field = slice_take(*rest, field_length(*rest));
+	char *out = arena_alloc(a, field.n);
+	size_t n = 0;
 
+	*rest = slice_skip(*rest, field.n);
 	if (!out)
 		return SLICE_NONE;
-	for (; i < rest->n && (quoted || rest->p[i] != ','); i++) {
-		if (rest->p[i] == '"')
-			quoted = !quoted;
-		else
-			out[n++] = rest->p[i];
-	}
-	*rest = slice_skip(*rest, i);
+	for (size_t i = 0; i < field.n; i++)
+		if (field.p[i] != '"')
+			out[n++] = field.p[i];
 	return slice_trim(slice_of(out, n));
 }
 

@@ -43,11 +43,12 @@ static void say_option(const struct telling *t, enum cf_option id, const char *k
 	say(t, key, v->text.p ? text : otherwise, v->line);
 }
 
-static void say_time(const struct telling *t, const char *key, struct cf_time time)
+static void say_time(const struct telling *t, const char *key, struct cf_time time,
+		     const char *zero)
 {
 	char text[TIME_TEXT];
 
-	say(t, key, time.seconds ? duration_print(time.seconds, text) : "never", time.line);
+	say(t, key, time.seconds ? duration_print(time.seconds, text) : zero, time.line);
 }
 
 static void say_unit(const struct telling *t, const struct sendmail_unit *u)
@@ -78,10 +79,10 @@ static void say_timeouts(const struct telling *t)
 	    {"warning.normal", "warning.urgent", "warning.non-urgent", "warning.dsn"}};
 
 	for (int c = 0; c < CF_CLASS_COUNT; c++)
-		say_time(t, keys[0][c], t->q->cf.queue_return[c]);
+		say_time(t, keys[0][c], t->q->cf.queue_return[c], "at once");
 	for (int c = 0; c < CF_CLASS_COUNT; c++)
-		say_time(t, keys[1][c], t->q->cf.queue_warn[c]);
-	say_time(t, "hoststatus", t->q->cf.host_status);
+		say_time(t, keys[1][c], t->q->cf.queue_warn[c], "never");
+	say_time(t, "hoststatus", t->q->cf.host_status, "0s");
 }
 
 /* Does process `pid` call itself sendmail? 1, 0, or -1 where nobody can tell. */

@@ -121,22 +121,28 @@ static int try_units(struct request *r)
 	return r->found;
 }
 
+static int try_text(struct request *r, struct slice text)
+{
+	int go;
+
+	r->name = text;
+	r->in_dir = false;
+	go = take_path(r, r->names);
+	return go > 0 ? try_units(r) : go;
+}
+
+/* As it stands first: names may end in a blank or in what is a mark elsewhere. */
 int sendmail_find(const struct queue *q, struct slice id, struct arena *names,
 		  struct message_entry *out, int room, struct error *err)
 {
-	struct request r = {.q = sendmail_queue(q),
-			    .name = slice_trim(id),
-			    .names = names,
-			    .out = out,
-			    .room = room,
-			    .err = err};
-	int go = take_path(&r, names);
+	const struct slice trimmed = slice_trim(id);
+	const struct slice forms[] = {id, trimmed, without_mark(trimmed)};
+	struct request r = {
+	    .q = sendmail_queue(q), .names = names, .out = out, .room = room, .err = err};
+	int found = 0;
 
-	if (go > 0)
-		go = try_units(&r);
-	if (go == 0 && without_mark(r.name).n < r.name.n) {
-		r.name = without_mark(r.name);
-		go = try_units(&r);
-	}
-	return go;
+	for (size_t i = 0; found == 0 && i < sizeof forms / sizeof forms[0]; i++)
+		if (i == 0 || forms[i].n != forms[i - 1].n)
+			found = try_text(&r, forms[i]);
+	return found;
 }

@@ -178,7 +178,7 @@ static void set_state(struct message *m, enum message_state state)
 static int judge_empty(struct message *m, const struct stat *st, int64_t now,
 		       const struct file_path *f, struct error *err)
 {
-	if (now - (int64_t)st->st_ctime < YOUNG) {
+	if (number_minus(now, st->st_ctime) < YOUNG) {
 		set_state(m, STATE_INCOMING);
 		return error_set(err, ERROR_BUSY, "%s is still being written", f->path);
 	}
@@ -205,6 +205,16 @@ static int parse_control(struct message *m, const struct file_path *f, struct er
 	return error_set(err, ERROR_CORRUPT, "%s is incomplete: it ends in its envelope", f->path);
 }
 
+static void load_stat(struct message *m)
+{
+	struct error err = ERROR_INIT;
+	struct file_path f;
+
+	make_path(&f, unit_of(m)->qf, "", m->entry.name);
+	if (stat_control(m, &f, &err) < 0 && !m->gone)
+		fail(m, PART_STAT, &err);
+}
+
 static void load_control(struct loader *l, struct message *m)
 {
 	struct error err = ERROR_INIT;
@@ -220,18 +230,11 @@ static void load_control(struct loader *l, struct message *m)
 	if (m->gone)
 		return;
 	if (r < 0)
-		fail(m, PART_CONTROL | (m->have & PART_STAT ? 0 : PART_STAT), &err);
+		fail(m, PART_CONTROL, &err);
 	m->have |= PART_CONTROL;
-}
-
-static void load_stat(struct message *m)
-{
-	struct error err = ERROR_INIT;
-	struct file_path f;
-
-	make_path(&f, unit_of(m)->qf, "", m->entry.name);
-	if (stat_control(m, &f, &err) < 0 && !m->gone)
-		fail(m, PART_STAT, &err);
+	/* what cannot be opened can still be looked at */
+	if (!(m->have & PART_STAT))
+		load_stat(m);
 }
 
 static const struct qf *parsed(const struct message *m)
@@ -376,7 +379,14 @@ static void load_data(struct loader *l, struct message *m)
 		return;
 	}
 	data_missing(m);
-	if (u || m->gone)
+	if (m->gone)
+		return;
+	/* it may lie where a d line says that could not be read */
+	if ((m->failed & PART_CONTROL) && sendmail_queue(m->queue)->layout.count > 1) {
+		fail(m, PART_DATA, m->why[PART_CONTROL_I]);
+		return;
+	}
+	if (u)
 		return;
 	error_clear(&err);
 	error_set(&err, ERROR_CORRUPT,

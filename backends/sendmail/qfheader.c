@@ -1,5 +1,5 @@
 /*
- * Header values as they stand in a control file, and what the header says of the message's class.
+ * Header values as they stand in a control file.
  *
  * Message bytes that would collide with sendmail's own codes (0x80-0x9F and 0xFF) stand with an
  * 0xFF before them; a bare 0x81 and a letter is a macro that is filled in at delivery, in practice
@@ -64,52 +64,4 @@ struct slice sendmail_header_bytes(struct arena *a, const struct message *m, str
 	}
 	out[n] = '\0';
 	return slice_of(out, n);
-}
-
-/* The first field of that name, without blanks around it; none when there is none. */
-static struct slice field(const struct message *m, struct slice name)
-{
-	for (size_t i = 0; i < m->headers.count; i++)
-		if (slice_caseeq(m->headers.list[i].name, name))
-			return slice_trim(m->headers.list[i].raw);
-	return SLICE_NONE;
-}
-
-static bool contains_caseless(struct slice s, struct slice part)
-{
-	for (size_t i = 0; i + part.n <= s.n; i++)
-		if (slice_caseeq(slice_of(s.p + i, part.n), part))
-			return true;
-	return false;
-}
-
-static bool is_report(const struct message *m)
-{
-	struct slice type = field(m, SLICE("Content-Type"));
-
-	return slice_caseeq(slice_take(type, 16), SLICE("multipart/report")) &&
-	       contains_caseless(type, SLICE("report-type=delivery-status"));
-}
-
-static enum cf_class class_of_precedence(const struct sendmail_queue *q, const struct message *m)
-{
-	struct slice word = field(m, SLICE("Precedence"));
-	int64_t value = word.p ? cf_precedence_of(&q->cf, word) : 0;
-
-	return value < 0 ? CF_NON_URGENT : value > 0 ? CF_URGENT : CF_NORMAL;
-}
-
-enum cf_class sendmail_class(const struct sendmail_queue *q, const struct message *m)
-{
-	struct slice priority = field(m, SLICE("Priority"));
-
-	if (slice_caseeq(priority, SLICE("urgent")))
-		return CF_URGENT;
-	if (slice_caseeq(priority, SLICE("normal")))
-		return CF_NORMAL;
-	if (slice_caseeq(priority, SLICE("non-urgent")))
-		return CF_NON_URGENT;
-	if (is_report(m) || (m->flags.p && slice_chr(m->flags, 'r') != SIZE_MAX))
-		return CF_DSN;
-	return class_of_precedence(q, m);
 }

@@ -61,7 +61,8 @@ int sendmail_open_data(const struct message *m, bool *whole, struct error *err);
 
 /* qfheader.c */
 struct slice sendmail_header_bytes(struct arena *a, const struct message *m, struct slice raw);
-/* Seconds after which sendmail returns a message of this class; the header must be loaded. */
+
+/* class.c: whose return timeout applies; the header must be loaded */
 enum cf_class sendmail_class(const struct sendmail_queue *q, const struct message *m);
 
 /* actions.c */

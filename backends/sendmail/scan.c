@@ -72,17 +72,24 @@ static int enter(struct scan *s, struct error *err)
 	return -1;
 }
 
-static unsigned seen_type(const struct dirent *e)
+/* Its bit of enum, 0 when it has vanished, -1 for what sendmail passes over. A link is a message
+ * to sendmail, which follows it; here it is one that cannot be read. */
+static int judge_type(const struct scan *s, const struct dirent *e, struct error *err)
 {
+	struct stat st;
+
 #ifdef HAVE_STRUCT_DIRENT_D_TYPE
 	if (e->d_type == DT_REG)
 		return SEEN_FILE;
-	if (e->d_type != DT_UNKNOWN)
-		return SEEN_ODD;
-#else
-	(void)e;
 #endif
-	return 0;
+	if (sys_stat(current(s)->qf_fd, e->d_name, e->d_name, &st, NULL) < 0)
+		return 0;
+	if (S_ISREG(st.st_mode))
+		return SEEN_FILE;
+	if (S_ISLNK(st.st_mode))
+		return SEEN_ODD;
+	return error_set(err, ERROR_CORRUPT, "%s/%s is %s: sendmail passes over it",
+			 current_path(s), e->d_name, sys_file_type(st.st_mode));
 }
 
 /* 1 the entry is a message, 0 it is none, -1 it looks like one but sendmail cannot see it */
@@ -104,12 +111,16 @@ static int judge(const struct scan *s, const char *name, size_t n, struct error 
 static int give(const struct scan *s, const struct dirent *e, size_t n, struct arena *names,
 		struct message_entry *out, struct error *err)
 {
+	int seen = judge_type(s, e, err);
+
+	if (seen < 0)
+		return -1;
 	out->name = arena_copy(names, slice_of(e->d_name, n));
 	if (!out->name.p)
 		return error_set(err, ERROR_NOMEM, "out of memory for names");
 	out->unit = &current(s)->base;
 	out->number = 0;
-	out->seen = seen_type(e);
+	out->seen = (unsigned)seen;
 	return 1;
 }
 

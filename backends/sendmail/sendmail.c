@@ -71,6 +71,8 @@ static int choose_cf(struct sendmail_queue *q, const struct queue_spec *spec, co
 {
 	const char *own = queue_spec_option(spec, "cf");
 
+	if (own && !*own)
+		return error_set(err, ERROR_USAGE, "cf= wants the path of a sendmail.cf");
 	q->msp = queue_spec_option(spec, "msp") != NULL;
 	q->cf_path = own ? own : config;
 	q->cf_why = own ? "cf=" : "-C";
@@ -287,7 +289,6 @@ static const parts_t needs[FIELD_COUNT] = {
     [FIELD_BODY] = PART_DATA | PART_BODY,
     [FIELD_REPLY_IN_BODY] = PART_DATA | PART_BODY,
     [FIELD_RELAY_IP] = THE_HEADER,
-    [FIELD_UID] = THE_HEADER,
     [FIELD_SUBMITTER] = THE_HEADER,
 };
 
@@ -296,6 +297,7 @@ static const char *const lacks[FIELD_COUNT] = {
     [FIELD_RECIPIENT_ALL] = "sendmail forgets recipients that are done",
     [FIELD_RECIPIENT_DONE] = "sendmail forgets recipients that are done",
     [FIELD_CHANNEL] = "only qmail has channels",
+    [FIELD_UID] = "sendmail does not record it",
     [FIELD_ROUTE] = "only qmail has smtproutes",
     [FIELD_NEXT_ATTEMPT] = "sendmail tries whatever is due at each queue run",
 };
@@ -320,6 +322,8 @@ const struct backend backend_sendmail = {
     .lacks = lacks,
     .states = 1u << STATE_QUEUED | 1u << STATE_HELD | 1u << STATE_LOST | 1u << STATE_NODATA |
 	      1u << STATE_INCOMPLETE | 1u << STATE_INCOMING,
+    .native_states = 1u << STATE_QUEUED | 1u << STATE_NODATA | 1u << STATE_INCOMPLETE |
+		     1u << STATE_INCOMING,
     .options = options,
     .native_format = "mailq",
     .discover = sendmail_discover,

@@ -91,6 +91,8 @@ struct backend {
 	const char *const *lacks;
 	/* The states that messages of this MTA can be in, as bits 1 << STATE_x. */
 	unsigned states;
+	/* Those of them that the MTA's own lister shows when it is asked for nothing special. */
+	unsigned native_states;
 	/* Options that -q takes after DIR. NULL-terminated. */
 	const char *const *options;
 	/* The MTA's own listing that --format names: "mailq" or "qread". */
@@ -133,8 +135,8 @@ struct backend {
 	void (*lister_lines)(const struct message *m, lister_line_fn *fn, void *ctx);
 	/* For the marks of its lister. NULL: it has none. */
 	void (*lister_facts)(const struct queue *q, struct lister_facts *out);
-	/* The id as scripts should hold it: reuse-proof ("206850@1795163779000000000"); needs PART_DATA. NULL: the id
-	 * itself. p == NULL when out of memory. */
+	/* The id as scripts should hold it: reuse-proof ("206850@1795163779000000000"; "206850@-" when it has no data file);
+	 * needs PART_DATA. NULL: the id itself. p == NULL when out of memory. */
 	struct slice (*script_id)(struct arena *a, const struct message *m);
 	/* Files of this message, for `show`: role ("control", "data", ...) and path. Calls fn only for those that exist. */
 	void (*files)(const struct message *m, void (*fn)(void *ctx, const char *role, const char *path), void *ctx);
@@ -142,6 +144,16 @@ struct backend {
 	 * fd or -1; *whole true when the header is in it. */
 	int (*open_data)(const struct message *m, bool *whole, struct error *err);
 };
+
+/* May the getter of this field be asked: all that it needs was loaded and could be read. */
+static inline bool message_tells(const struct message *m, enum field_id field)
+{
+	parts_t needs = m->queue->backend->needs[field];
+
+	if (field == FIELD_STATE && m->state_known)
+		return true;
+	return needs && !(needs & m->failed) && (needs & m->have) == needs;
+}
 
 /* Row `i` of the registry, NULL past the end. */
 const struct backend *backend_at(size_t i);

@@ -42,7 +42,8 @@ struct error {
 
 #define ERROR_INIT ((struct error){.offset = (size_t)-1})
 
-/* Set code and text unless one is set. Always returns -1, so that `return error_set(...)` reads well. */
+/* Set code and text unless one is set; a text that does not fit loses its middle. Always returns -1, so that
+ * `return error_set(...)` reads well. */
 __attribute__((format(printf, 3, 4))) int error_set(struct error *e, enum error_code code, const char *fmt,
 						    ...);
 int error_vset(struct error *e, enum error_code code, const char *fmt, va_list ap);
@@ -53,7 +54,7 @@ __attribute__((format(printf, 3, 4))) int error_sys(struct error *e, int errnum,
 /* As error_set, with the place in the text that was read. */
 __attribute__((format(printf, 4, 5))) int error_at(struct error *e, enum error_code code, size_t offset,
 						   const char *fmt, ...);
-/* Put words and ": " in front of the text; cuts at the end when it is full. */
+/* Put words and ": " in front of the text. */
 __attribute__((format(printf, 2, 3))) void error_prefix(struct error *e, const char *fmt, ...);
 void error_clear(struct error *e);
 /* For tests and traces: "gone", "busy", ... */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { TROUBLES = 8, GATES = 64 };
+enum { TROUBLES = 8, GATES = 64, HISTORY = 8 };
 
 struct mem_counts {
 	atomic_ulong ops[MEM_OPS], parts[PART_COUNT];
@@ -17,7 +17,8 @@ struct mem_counts {
 
 struct mem_seen {
 	atomic_uint parts;
-	atomic_ulong loads;
+	atomic_ulong loads, adding; /* calls of load; those that added a part */
+	atomic_uint history[HISTORY];
 };
 
 struct mem_gate {
@@ -203,6 +204,15 @@ static void fail_part(struct message *m, enum part_index i)
 	m->why[i] = e ? e : &no_memory;
 }
 
+static void note_parts(struct mem_seen *s, parts_t added)
+{
+	unsigned long at = added ? atomic_fetch_add(&s->adding, 1) : HISTORY;
+
+	atomic_fetch_or(&s->parts, added);
+	if (at < HISTORY)
+		atomic_store(&s->history[at], added);
+}
+
 static void mem_load(struct loader *l, struct message *m, parts_t want)
 {
 	struct mem_queue *q = mem_queue(m->queue);
@@ -214,7 +224,7 @@ static void mem_load(struct loader *l, struct message *m, parts_t want)
 	(void)l;
 	want &= (parts_t)~m->have;
 	count(q, MEM_LOAD);
-	atomic_fetch_or(&q->seen[i].parts, want);
+	note_parts(&q->seen[i], want);
 	if (m->gone)
 		return;
 	m->gone = (want & script->vanishes) || call == script->vanishes_at;
@@ -413,6 +423,16 @@ unsigned long mem_loads(const struct queue *q, size_t i)
 	return atomic_load(&mem_queue(q)->seen[i].loads);
 }
 
+size_t mem_history(const struct queue *base, size_t i, parts_t *out, size_t room)
+{
+	const struct mem_seen *s = &mem_queue(base)->seen[i];
+	size_t n = atomic_load(&s->adding);
+
+	for (size_t k = 0; k < n && k < room && k < HISTORY; k++)
+		out[k] = (parts_t)atomic_load(&s->history[k]);
+	return n;
+}
+
 void mem_reset_counts(struct queue *base)
 {
 	struct mem_queue *q = mem_queue(base);
@@ -424,6 +444,7 @@ void mem_reset_counts(struct queue *base)
 	for (size_t i = 0; i < q->count; i++) {
 		atomic_store(&q->seen[i].parts, 0);
 		atomic_store(&q->seen[i].loads, 0);
+		atomic_store(&q->seen[i].adding, 0);
 	}
 }
 

@@ -54,6 +54,9 @@ unsigned long mem_part_loads(const struct queue *q, enum part_index part);
 /* The parts that were loaded of message `i`, and the number of calls that did it. */
 parts_t mem_parts(const struct queue *q, size_t i);
 unsigned long mem_loads(const struct queue *q, size_t i);
+/* What its calls of load added, in order, up to `room`; the number of calls that added something.
+ */
+size_t mem_history(const struct queue *q, size_t i, parts_t *out, size_t room);
 void mem_reset_counts(struct queue *q);
 
 /* Gates: begin() of the messages of a closed chunk (LIMIT_CHUNK_ENTRIES of them) waits. Close them

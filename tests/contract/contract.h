@@ -67,6 +67,7 @@ void same_text(const struct buf *got, const struct buf *wanted, const struct mes
 PROMISE(functions);
 PROMISE(facts);
 PROMISE(registered);
+PROMISE(options);
 PROMISE(units);
 PROMISE(detect);
 PROMISE(open_fails);
@@ -94,6 +95,8 @@ PROMISE(files_exist);
 PROMISE(open_data);
 PROMISE(vanished);
 PROMISE(vanishing);
+PROMISE(denied);
+PROMISE(closed_files);
 PROMISE(nothing_written);
 PROMISE(atimes_kept);
 

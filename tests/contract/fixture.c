@@ -71,21 +71,6 @@ void fixture_unpack(struct fixture *f, const char *kind, const char *name)
 	snprintf(f->cf, sizeof f->cf, "%s/mail/sendmail.cf", f->dir);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-void fixture_remove(struct fixture *f)
-{
-	if (f->dir[0])
-		nftw(f->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	f->dir[0] = '\0';
-}
-
 struct queue *fixture_open(const struct fixture *f, trouble_fn *trouble, void *ctx)
 {
 	bool qmail = strcmp(f->kind, "qmail") == 0;
@@ -279,4 +264,31 @@ bool tree_age_atimes(const char *dir)
 {
 	free(tree_lines(dir, age_atime));
 	return atimes_move(dir);
+}
+
+/* ---- removing ---- */
+
+/* Directories that a test has closed, or that were recorded so. */
+static void open_up(struct lines *l, const char *path, const struct stat *st)
+{
+	(void)l;
+	if (S_ISDIR(st->st_mode) && (st->st_mode & S_IRWXU) != S_IRWXU && chmod(path, S_IRWXU) < 0)
+		fail_msg("%s: cannot be opened again", path);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+void fixture_remove(struct fixture *f)
+{
+	if (!f->dir[0])
+		return;
+	free(tree_lines(f->dir, open_up));
+	nftw(f->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	f->dir[0] = '\0';
 }

@@ -211,6 +211,171 @@ PROMISE(vanishing)
 	}
 }
 
+/* ---- what may not be read ---- */
+
+static int close_dir(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)type;
+	(void)ftw;
+	return S_ISDIR(st->st_mode) ? chmod(path, 0) : 0;
+}
+
+enum { NOBODY = 65534 };
+
+/* All directories of the copy are closed to us, root or not. */
+static void deny(struct copy *c)
+{
+	/* from below, so that the way there is still open */
+	assert_int_equal(nftw(c->fixture.queue_dir, close_dir, 16, FTW_DEPTH | FTW_PHYS), 0);
+	if (getuid() == 0)
+		assert_int_equal(seteuid(NOBODY), 0);
+}
+
+/* Being ourselves again; fixture_remove() opens the directories. */
+static void allow(void)
+{
+	if (getuid() == 0)
+		assert_int_equal(seteuid(0), 0);
+}
+
+static const char *check_denied_load(struct copy *c, size_t i, int p)
+{
+	const struct message *m = &c->subject.message;
+
+	subject_begin(&c->subject, c->queue, &c->entries.list[i]);
+	subject_load(&c->subject, PART(p));
+	if (m->gone)
+		return "what may not be read is taken for gone";
+	if (!(m->failed & PART(p)))
+		return "what may not be read did not fail";
+	return m->why[p]->code == ERROR_DENIED ? NULL : m->why[p]->text;
+}
+
+static const char *check_denied_find(struct copy *c, size_t i)
+{
+	struct message_entry found[2];
+	struct error err = ERROR_INIT;
+	struct slice name = c->entries.list[i].name;
+
+	if (c->queue->backend->find(c->queue, name, &c->entries.names, found, 2, &err) >= 0)
+		return "an id that may not be looked for is taken for missing";
+	return err.code == ERROR_DENIED ? NULL
+					: "an id that may not be looked for is told otherwise";
+}
+
+static const char *check_denied_scan(struct copy *c)
+{
+	struct entries l;
+	bool told;
+
+	entries_scan(&l, c->queue);
+	told = l.errors > 0;
+	entries_free(&l);
+	return told ? NULL : "a queue that may not be read looks empty";
+}
+
+static const char *check_denied_open(struct copy *c)
+{
+	const struct queue_spec spec = {.dir = c->fixture.queue_dir, .why = "test"};
+	const struct backend *b = c->queue->backend;
+	struct error err = ERROR_INIT;
+	struct queue *q = b->open(&spec, NULL, 0, ignore_trouble, NULL, &err);
+
+	if (q)
+		b->close(q);
+	if (q || err.scope != SCOPE_QUEUE)
+		return "a queue that may not be read opens";
+	if (err.code != ERROR_DENIED)
+		return "a queue that may not be read is told otherwise";
+	err = ERROR_INIT;
+	if (b->detect(c->fixture.queue_dir, &err) != -1 || err.code != ERROR_DENIED)
+		return "what may not be read is no queue";
+	return NULL;
+}
+
+/* Never gone, never missing, never empty: an error that says so. */
+PROMISE(denied)
+{
+	const char *wrong;
+	struct copy c;
+
+	copy_init(&c, *state);
+	deny(&c);
+	wrong = check_denied_open(&c);
+	if (!wrong)
+		wrong = check_denied_scan(&c);
+	for (size_t i = 0; !wrong && i < c.entries.count; i++) {
+		wrong = check_denied_find(&c, i);
+		for (int p = 1; !wrong && p < PART_COUNT; p++)
+			if (c.queue->backend->cost[p])
+				wrong = check_denied_load(&c, i, p);
+	}
+	allow();
+	if (wrong)
+		fail_msg("%s", wrong);
+	copy_free(&c);
+}
+
+static int close_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)type;
+	(void)ftw;
+	if (S_ISLNK(st->st_mode))
+		return 0;
+	return chmod(path, S_ISDIR(st->st_mode) ? 0755 : 0);
+}
+
+/* The parts of message `i` that fail when it is loaded with `want`; PART_NAME when it is gone. */
+static parts_t failing(struct copy *c, size_t i, parts_t want)
+{
+	subject_begin(&c->subject, c->queue, &c->entries.list[i]);
+	subject_load(&c->subject, want);
+	return c->subject.message.gone ? PART_NAME : c->subject.message.failed;
+}
+
+/* A message that was whole before: a part fails alone as it does together, for want of permission.
+ */
+static const char *check_closed_files(struct copy *c, size_t i)
+{
+	const struct message *m = &c->subject.message;
+	parts_t all = failing(c, i, PARTS_ALL);
+
+	if (all & PART_NAME)
+		return "a message whose files may not be read is taken for gone";
+	for (int p = 0; p < PART_COUNT; p++)
+		if ((all & PART(p)) && m->why[p]->code != ERROR_DENIED)
+			return "what may not be read is told otherwise";
+	for (int p = 0; p < PART_COUNT; p++)
+		if ((failing(c, i, PART(p)) ^ all) & PART(p))
+			return message_part_name((enum part_index)p);
+	return all & PART_BODY ? NULL : "a body that may not be read";
+}
+
+/* Files that may not be opened, in directories that may: what a stat tells is still told. */
+PROMISE(closed_files)
+{
+	const char *wrong = NULL;
+	struct copy c;
+	bool *whole;
+
+	copy_init(&c, *state);
+	whole = calloc(c.entries.count + 1, sizeof *whole);
+	assert_non_null(whole);
+	for (size_t i = 0; i < c.entries.count; i++)
+		whole[i] = failing(&c, i, PARTS_ALL) == 0 && c.subject.message.body.n > 0;
+	assert_int_equal(nftw(c.fixture.dir, close_file, 16, FTW_PHYS), 0);
+	if (getuid() == 0)
+		assert_int_equal(seteuid(NOBODY), 0);
+	for (size_t i = 0; !wrong && i < c.entries.count; i++)
+		if (whole[i])
+			wrong = check_closed_files(&c, i);
+	allow();
+	if (wrong)
+		fail_msg("%.*s: %s", SLICE_ARG(c.subject.message.entry.name), wrong);
+	free(whole);
+	copy_free(&c);
+}
+
 /* ---- leaving things alone ---- */
 
 static void ignore_fact(void *ctx, const char *key, const char *value, const char *why)

@@ -275,7 +275,7 @@ PROMISE(script_id)
 
 		subject_begin(&s.subject, s.q, &s.all.list[i]);
 		subject_load(&s.subject, PART_DATA);
-		if (s.subject.message.failed & PART_DATA || s.subject.message.gone)
+		if (s.subject.message.gone)
 			continue;
 		text = s.q->backend->script_id(&s.all.names, &s.subject.message);
 		assert_non_null(text.p);

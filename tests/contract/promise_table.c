@@ -1,5 +1,6 @@
 /* Promises of the table itself: that everything is there, and that the facts are consistent. */
 #include "contract/contract.h"
+#include "queues.h"
 #include "unit/cmocka_all.h"
 
 #include <stdlib.h>
@@ -60,6 +61,30 @@ PROMISE(registered)
 	assert_int_equal(named, case_on_disk(c));
 	assert_null(backend_find("no such backend"));
 	assert_null(backend_find(""));
+}
+
+/* -q takes each option that the backend names, with its kind and without. */
+PROMISE(options)
+{
+	const struct backend *b = case_queue(*state)->backend;
+
+	for (size_t i = 0; b->options[i]; i++) {
+		struct queue_spec spec;
+		struct arena a;
+		struct slice text;
+
+		arena_init(&a, 0);
+		text = arena_printf(&a, "%s:/some/where,%s=x\\,y", b->name, b->options[i]);
+		assert_int_equal(queue_spec_parse(&a, text.p, "test", &spec, NULL), 0);
+		assert_string_equal(spec.kind, b->name);
+		assert_string_equal(spec.dir, "/some/where");
+		assert_string_equal(queue_spec_option(&spec, b->options[i]), "x,y");
+		text = arena_printf(&a, "/some/where,%s", b->options[i]);
+		assert_int_equal(queue_spec_parse(&a, text.p, "test", &spec, NULL), 0);
+		assert_null(spec.kind);
+		assert_string_equal(queue_spec_option(&spec, b->options[i]), "");
+		arena_free(&a);
+	}
 }
 
 PROMISE(units)

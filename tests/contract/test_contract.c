@@ -50,6 +50,7 @@ static const struct promise {
     ROW(functions, "every function is there"),
     ROW(facts, "needs, prices and states fit together"),
     ROW(registered, "the registry has it under its name"),
+    ROW(options, "-q takes its options"),
     ROW(units, "its directories are told once each"),
     ROW(detect, "it knows its own queues"),
     ROW(open_fails, "what is no queue does not open"),
@@ -74,13 +75,15 @@ static const struct promise {
     ROW(open_data, "the data file is the body"),
     DISK(vanished, "what vanished is gone, not an error"),
     DISK(vanishing, "what vanishes between two loads is gone"),
+    DISK(denied, "what may not be read is an error"),
+    DISK(closed_files, "a part that may not be read fails alone as together"),
     DISK(nothing_written, "nothing is written"),
     DISK(atimes_kept, "no atime moves"),
 };
 
 enum { CASES = sizeof cases / sizeof cases[0], PROMISES = sizeof promises / sizeof promises[0] };
 
-static struct CMUnitTest tests[CASES * PROMISES];
+static struct CMUnitTest tests[CASES * PROMISES + 1];
 static char names[CASES * PROMISES][96];
 
 static int close_cases(void **state)
@@ -89,6 +92,20 @@ static int close_cases(void **state)
 	for (size_t i = 0; i < CASES; i++)
 		case_close(&cases[i]);
 	return 0;
+}
+
+/* A backend that is registered is tested here. */
+static void test_every_backend(void **state)
+{
+	(void)state;
+	for (size_t b = 0; backend_at(b); b++) {
+		size_t count = 0;
+
+		for (size_t i = 0; i < CASES; i++)
+			count += strcmp(cases[i].kind, backend_at(b)->name) == 0;
+		if (!count)
+			fail_msg("no recorded queue of %s is tested", backend_at(b)->name);
+	}
 }
 
 static void fill(size_t at, struct contract_case *c, const struct promise *p)
@@ -107,6 +124,7 @@ int main(void)
 		for (size_t j = 0; j < PROMISES; j++)
 			if (case_on_disk(&cases[i]) || !promises[j].on_disk)
 				fill(count++, &cases[i], &promises[j]);
+	tests[count] = (struct CMUnitTest)cmocka_unit_test(test_every_backend);
 	/* the rest of the array stays empty: cmocka passes over rows without a function */
 	alarm(300);
 	return cmocka_run_group_tests(tests, NULL, close_cases);

@@ -1,4 +1,4 @@
-/* Loaded before the C library: the write or pwrite numbered $SHORT_WRITE takes half of the bytes. */
+/* Loaded before the C library: the write or pwrite numbered $SHORT_WRITE takes half of it. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <sys/syscall.h>

@@ -62,8 +62,8 @@ static void check_recipients(struct arena *a, const struct qf *q)
 
 static void check_headers(struct arena *a, const struct qf *q)
 {
-	struct message m = {
-	    .sender = q->sender, .macros = q->macros, .macro_count = q->macro_count};
+	struct message m = {.sender = q->sender, .flags = q->flags};
+	struct sendmail_queue queue;
 	struct error err = ERROR_INIT;
 	struct header_list l;
 
@@ -79,6 +79,9 @@ static void check_headers(struct arena *a, const struct qf *q)
 		touch(clear);
 		touch(l.list[i].name);
 	}
+	m.headers = l;
+	cf_defaults(&queue.cf);
+	check(sendmail_class(&queue, &m) < CF_CLASS_COUNT);
 }
 
 static void check_lister(struct slice text)

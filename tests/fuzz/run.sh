@@ -17,7 +17,7 @@ mkdir -p "$build" && cd "$build" || exit 71
 if [ ! -f Makefile ]; then
 	"$top/configure" -q CC=clang --enable-fuzzers --enable-sanitizer=address,undefined || exit 1
 fi
-make -s -j "$(getconf _NPROCESSORS_ONLN)" fuzzers || exit 1
+make -s -j "$(getconf _NPROCESSORS_ONLN)" fuzzers >make.log 2>&1 || { tail -n 30 make.log; exit 1; }
 
 [ $# -gt 0 ] || set -- $(make -s print-fuzzers)
 [ $# -gt 0 ] || { echo 'run.sh: no targets' >&2; exit 1; }

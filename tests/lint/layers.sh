@@ -20,10 +20,10 @@ with_layers() {
 	BEGIN {
 		modules(0, "slice arena error limits map status ascii8")
 		modules(1, "sysio timefmt timeprint calendar text buf utf8 locks spawn jsonbytes")
-		modules(2, "options header rfc2047 charset addr reply submission")
+		modules(2, "options header rfc2047 charset addr reply submission fold")
 		modules(3, "field fields message value backend")
 		modules(4, "filter match registry action op saved")
-		modules(5, "select worker sort journal logindex trash runid")
+		modules(5, "summary select worker sort journal logindex trash runid")
 		modules(6, "output out template")
 		modules(7, "main cmd global run queues selection ids list plan batch actionlog pipeline acting undo restore")
 	}

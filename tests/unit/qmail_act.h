@@ -241,10 +241,10 @@ static inline int act_send_starts(struct box *b)
 
 static inline const char *act_path(const struct box *b, enum qmail_file f, uint64_t n)
 {
-	static char path[QMAIL_PATH];
+	static struct file_path path;
 
-	assert_int_equal(qmail_path(queue_qmail(b->queue), f, n, path, NULL), 0);
-	return path;
+	assert_int_equal(qmail_path(queue_qmail(b->queue), f, n, &path, NULL), 0);
+	return path.name;
 }
 
 static inline bool act_exists(const struct box *b, enum qmail_file f, uint64_t n)
@@ -352,7 +352,7 @@ static inline void act_check_number(struct box *b, enum qmail_file f, uint64_t n
 {
 	bool mess = act_exists(b, FILE_MESS, n), info = act_exists(b, FILE_INFO, n);
 	bool todo = act_exists(b, FILE_TODO, n), intd = act_exists(b, FILE_INTD, n);
-	char path[QMAIL_PATH];
+	char path[256];
 
 	snprintf(path, sizeof path, "%s", act_path(b, f, n));
 	if (!mess)

@@ -53,10 +53,14 @@ static void test_long_texts_are_cut(void **state)
 	(void)state;
 	memset(big, 'x', sizeof big - 1);
 	big[sizeof big - 1] = '\0';
-	error_sys(&e, EIO, "%s", big);
+	error_sys(&e, ENOENT, "begin%s", big);
 	assert_int_equal(strlen(e.text), sizeof e.text - 1);
-	error_prefix(&e, "%s", big);
+	assert_true(strncmp(e.text, "beginx", 6) == 0 && strstr(e.text, "xx...xx"));
+	assert_string_equal(strrchr(e.text, ':'), ": No such file or directory");
+	error_prefix(&e, "front%s", big);
 	assert_int_equal(strlen(e.text), sizeof e.text - 1);
+	assert_int_equal(strncmp(e.text, "frontx", 6), 0);
+	assert_string_equal(strrchr(e.text, ':'), ": No such file or directory");
 	assert_string_equal(error_name(ERROR_BUG), "bug");
 	assert_string_equal(error_name((enum error_code)99), "?");
 }

@@ -61,7 +61,8 @@ static void test_bare_message(void **state)
 		for (enum part_index p = PART_STAT_I; p < PART_COUNT; p++)
 			fake_failure(&f, p, ERROR_DENIED, 0, "no way in");
 		assert_int_equal(output_message(o, &f.c, &f.out, NULL), 0);
-		assert_true(f.out.n > 0);
+		/* qmail-qread has only a warning for it */
+		assert_true((f.out.n > 0) == (k != &output_qread));
 		output_free(o);
 		fake_free(&f);
 	}
@@ -142,7 +143,8 @@ static void test_ids(void **state)
 	fake_failure(&f, PART_DATA_I, ERROR_DENIED, 0, "no");
 	buf_clear(&f.out);
 	assert_int_equal(output_message(o, &f.c, &f.out, NULL), 0);
-	assert_true(slice_eq(buf_slice(&f.out), SLICE("206850\n"))); /* all that is known of it */
+	/* the backend says what it can */
+	assert_true(slice_eq(buf_slice(&f.out), SLICE("206850@77\n")));
 	output_free(o);
 	output_free(nul);
 	fake_free(&f);

@@ -217,7 +217,7 @@ static void test_lost_body(void **state)
 	box_load(&b, &m, ENVELOPE_PARTS | PART_DATA | PART_BODY);
 	assert_false(m.gone);
 	assert_int_equal(m.failed, PART_DATA | PART_BODY);
-	assert_int_equal(m.why[PART_DATA_I]->code, ERROR_CORRUPT);
+	assert_int_equal(m.why[PART_DATA_I]->code, ERROR_GONE);
 	assert_true(slice_is(m.sender, "old@sender"));
 	box_close(&b);
 }

@@ -203,7 +203,7 @@ static void test_odd_todo(void **state)
 	box_scan(&b);
 	assert_int_equal(b.count, 1);
 	assert_int_equal(b.message_troubles, 1);
-	assert_string_equal(b.told, "todo/12x: not a message: qmail passes it over\n");
+	assert_non_null(strstr(b.told, "/queue/todo/12x: not a message: qmail passes it over\n"));
 	box_close(&b);
 }
 

@@ -263,6 +263,22 @@ static void test_names(void **state)
 	assert_int_equal(cf_option_letter('?'), CF_OTHER);
 }
 
+/* A line of many fields takes as much memory as it is long, not its square. */
+static void test_many_fields(void **state)
+{
+	static char line[2 + 5 * 20000] = "Qx";
+	struct arena small;
+	struct cf cf;
+
+	(void)state;
+	for (size_t i = 0; i < 20000; i++)
+		memcpy(line + 2 + 5 * i, ",P=/a", 5);
+	arena_init(&small, 4u << 20);
+	assert_int_equal(cf_parse(&small, slice_of(line, sizeof line), &cf, NULL), 0);
+	assert_slice(cf.groups[0].path, slice_from("/a"));
+	arena_free(&small);
+}
+
 static void test_limits(void **state)
 {
 	struct error err = ERROR_INIT;
@@ -298,6 +314,7 @@ int main(void)
 	    cmocka_unit_test_teardown(test_seconds, reset),
 	    cmocka_unit_test_teardown(test_min_queue_age, reset),
 	    cmocka_unit_test_teardown(test_groups, reset),
+	    cmocka_unit_test_teardown(test_many_fields, reset),
 	    cmocka_unit_test_teardown(test_precedence, reset),
 	    cmocka_unit_test_teardown(test_bool, reset),
 	    cmocka_unit_test_teardown(test_names, reset),

@@ -2,6 +2,8 @@
  * the backend tells. */
 #include "unit/sendmail_fixture.h"
 
+#include <sys/file.h>
+
 static void test_wrong_places(void **state)
 {
 	static struct loaded l;
@@ -270,6 +272,34 @@ static void test_locked(void **state)
 	close_loaded(&l);
 }
 
+/* Where the kernel does not tell, a shared lock is tried; never on an empty file, whose writer is
+ * about to lock it. */
+static void test_lock_probe(void **state)
+{
+	static struct loaded l;
+	int fd;
+
+	(void)state;
+	make_dir("mqueue");
+	make_file("mqueue/qfAAA00001", SLICE("V8\n.\n"));
+	fd = open(in_scratch("mqueue/qfAAA00001"), O_RDWR);
+	open_loaded(&l, "mqueue", NULL, NOW);
+	scan_all(&l);
+	l.locks.known = false;
+	l.loader.locks_fresh = true;
+	load_parts(&l, 0, PART_LOCK);
+	assert_int_equal(l.m[0].locked, 0);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	load_parts(&l, 0, PART_LOCK);
+	assert_int_equal(l.m[0].locked, 1);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	load_parts(&l, 0, PART_LOCK);
+	assert_int_equal(l.m[0].locked, -1);
+	assert_int_equal(l.m[0].failed, PART_LOCK);
+	close(fd);
+	close_loaded(&l);
+}
+
 /* Each field either needs something or says why it cannot be; what needs a part that is made of
  * another needs both. */
 static void test_table(void **state)
@@ -306,19 +336,57 @@ static void test_describe(void **state)
 
 	(void)state;
 	make_dir("mqueue");
-	make_file("cf",
-		  SLICE("O MinQueueAge=27m\nO Timeout.queuereturn=3d\nO PidFile=/no/such/file\n"));
+	make_file("cf", SLICE("O MinQueueAge=27m\nO Timeout.queuereturn=3d\nO "
+			      "Timeout.queuereturn.normal=now\nO PidFile=/no/such/file\n"));
 	open_loaded(&l, "mqueue", "cf", NOW);
 	backend_sendmail.describe(l.q, on_fact, &t);
 	assert_non_null(strstr(t.text, "\ndirectory=PATH()"));
 	assert_non_null(strstr(t.text, "\nMinQueueAge=27m(line 1)"));
 	assert_non_null(strstr(t.text, "\nreturn.dsn=3d(line 2)"));
+	assert_non_null(strstr(t.text, "\nreturn.normal=at once(line 3)"));
 	assert_non_null(strstr(t.text, "\nwarning.normal=never()"));
 	assert_non_null(strstr(t.text, "\ndaemon=not running()"));
 	backend_sendmail.lister_facts(l.q, &facts);
 	assert_int_equal(facts.min_queue_age, 27 * 60);
 	assert_int_equal(facts.max_queue_age, 0);
 	close_loaded(&l);
+}
+
+static void on_daemon(void *ctx, const char *key, const char *value, const char *why)
+{
+	struct told *t = ctx;
+
+	(void)why;
+	if (strcmp(key, "daemon") == 0)
+		t->n += (size_t)snprintf(t->text + t->n, sizeof t->text - t->n, "%s\n", value);
+}
+
+/* A daemon is believed only when the process exists and calls itself sendmail, as this test program
+ * does. */
+static void test_daemon(void **state)
+{
+	static struct loaded l;
+	char pid[64], cf[2048];
+
+	(void)state;
+	make_dir("mqueue");
+	snprintf(cf, sizeof cf, "O PidFile=%s\n", in_scratch("pid"));
+	make_file("cf", slice_from(cf));
+	for (int i = 0; i < 3; i++) {
+		struct told t = {0};
+
+		snprintf(pid, sizeof pid, "%ld\n/usr/sbin/sendmail -bd\n", i ? 1L : (long)getpid());
+		make_file("pid", i < 2 ? slice_from(pid) : SLICE("junk\n"));
+		open_loaded(&l, "mqueue", "cf", NOW);
+		backend_sendmail.describe(l.q, on_daemon, &t);
+		if (access("/proc/self/comm", R_OK) != 0)
+			assert_true(t.n > 0);
+		else if (i == 0)
+			assert_int_equal(strncmp(t.text, "running, process ", 17), 0);
+		else
+			assert_int_equal(strncmp(t.text, "not ", 4), 0);
+		close_loaded(&l);
+	}
 }
 
 int main(void)
@@ -328,7 +396,8 @@ int main(void)
 	    IN_SCRATCH(test_find),	   IN_SCRATCH(test_find_in_two_directories),
 	    IN_SCRATCH(test_files),	   IN_SCRATCH(test_open_data),
 	    IN_SCRATCH(test_lister_lines), IN_SCRATCH(test_locked),
-	    cmocka_unit_test(test_table),  IN_SCRATCH(test_describe),
+	    IN_SCRATCH(test_lock_probe),   cmocka_unit_test(test_table),
+	    IN_SCRATCH(test_describe),	   IN_SCRATCH(test_daemon),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,36 @@
+#!/bin/sh
+# The commands of README's tour do what it says: run in order in one shell, output and errors compared.
+. "${top_srcdir:-.}/tests/lib.sh"
+
+mkdir "$tmp/bin" "$tmp/queues" "$tmp/queues/sendmail" "$tmp/queues/qmail"
+ln -s "$MTAQ" "$tmp/bin/mtaq"
+PATH=$tmp/bin:$PATH
+TZ=UTC
+export TZ
+tar --warning=no-timestamp -C "$tmp/queues/sendmail" -xpf "$top_srcdir/fixtures/sendmail/flat.tar"
+tar --warning=no-timestamp -C "$tmp/queues/qmail" -xpf "$top_srcdir/fixtures/qmail/basic.tar"
+
+# One file for each command, with its line on top and its output below it.
+mkdir "$tmp/steps"
+awk -v dir="$tmp/steps" '
+/^A five-minute tour/ { tour = 1 }
+/^Where things are/ { tour = 0 }
+!tour { next }
+/^    \$ / { file = sprintf("%s/%03d", dir, FNR) }
+!/^    / { file = "" }
+file != "" { print substr($0, 5) > file }' "$top_srcdir/README"
+
+cd "$tmp/queues" || exit 99
+ran=0
+for step in "$tmp"/steps/*; do
+	line=$(sed -n '1s/^\$ //p' "$step")
+	sed 1d "$step" >"$tmp/wanted"
+	case $line in
+	cd\ * | PATH=*) continue ;; # where the tour starts
+	esac
+	eval "$line" >"$tmp/got" 2>&1 </dev/null
+	same "$tmp/got" "$tmp/wanted" "line ${step##*/}: $line"
+	ran=$((ran + 1))
+done
+ok "the tour has commands ($ran)" test $ran -ge 10
+done_testing
