@@ -3,7 +3,11 @@
 
 #include <mtaq/jsonbytes.h>
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 struct mem_acts mem_acts;
 
@@ -21,6 +25,16 @@ static const char *const step_names[] = {
     [ACT_ASK] = "ask",
     [ACT_RUN_END] = "run_end",
 };
+
+int fdatasync(int fd)
+{
+	buf_adds(&mem_acts.log, "fdatasync\n");
+	if (++mem_acts.syncs == mem_acts.sync_fails_at) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fdatasync, fd);
+}
 
 /* ---- steps ---- */
 
@@ -246,6 +260,29 @@ void mem_acts_reset(struct mem_message *list, size_t count)
 	world.open = open_queue;
 	world.close = close_queue;
 	world.find = find;
+}
+
+void mem_acts_make(size_t count)
+{
+	static struct mem_message list[MEM_ACTS_MANY];
+	static char names[MEM_ACTS_MANY][24];
+
+	for (size_t i = 0; i < count; i++) {
+		snprintf(names[i], sizeof names[i], "m%zu", i);
+		list[i] = (struct mem_message){.name = names[i],
+					       .is = {.state = STATE_QUEUED,
+						      .arrival = {true, 1000},
+						      .size = {true, 5},
+						      .sender = SLICE("a@example.com")}};
+	}
+	mem_acts_reset(list, count);
+}
+
+const char *mem_acts_log(void)
+{
+	buf_addc(&mem_acts.log, '\0');
+	mem_acts.log.n--;
+	return mem_acts.log.p;
 }
 
 void mem_acts_fail(struct act_failure f)
