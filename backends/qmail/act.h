@@ -108,7 +108,7 @@ int qmail_age_set(struct action *a, int fd, int64_t ns, struct error *err);
 int qmail_age_prepare(struct action *a, struct held *h, struct error *err);
 int qmail_age_commit(struct action *a, struct held *h, struct error *err);
 
-/* ---- ops_bounce.c, ops_delete.c, ops_drop.c, ops_undo.c ---- */
+/* ---- the other actions, each in its ops file ---- */
 
 int qmail_bounce_prepare(struct action *a, struct held *h, struct error *err);
 int qmail_bounce_commit(struct action *a, struct held *h, struct error *err);
@@ -120,6 +120,10 @@ int qmail_drop_commit(struct action *a, struct held *h, struct error *err);
 int qmail_save_prepare(struct action *a, struct held *h, struct error *err);
 int qmail_save_commit(struct action *a, struct held *h, struct error *err);
 
+int qmail_restore_take(struct action *a, struct held *h, struct error *err);
+int qmail_restore_prepare(struct action *a, struct held *h, struct error *err);
+int qmail_restore_commit(struct action *a, struct held *h, struct error *err);
+int qmail_restore_finish(struct action *a, struct held *h, struct error *err);
 int qmail_undo_prepare(struct action *a, struct held *h, struct error *err);
 int qmail_undo_commit(struct action *a, struct held *h, struct error *err);
 

@@ -46,6 +46,7 @@ const struct backend_actions qmail_actions = {
 		       .finish = qmail_delete_finish},
     .ops[OP_DROP] = {CELLS(CELL_YES, CELL_OFFLINE, CELL_NA), BOTH, BACK, STEPS(drop)},
     .ops[OP_SAVE] = {CELLS(CELL_YES, CELL_YES, CELL_YES), BOTH, STEPS(save)},
+    .ops[OP_RESTORE] = {BOTH, BACK, STEPS(restore), .finish = qmail_restore_finish},
     .ops[OP_UNDO] = {BOTH, BACK, STEPS(undo)},
     .run_begin = qmail_run_begin,
     .run_end = qmail_run_end,

@@ -149,8 +149,10 @@ int qmail_take(struct action *a, struct held *h, struct error *err)
 		return error_set(err, ERROR_LIMIT, "out of memory");
 	p->mess = p->info = p->todo = p->channel[0] = p->channel[1] = -1;
 	h->own = p;
+	if (h->saved && qmail_restore_take(a, h, &e) == 0)
+		return 0;
 	p->n = h->item->entry.number;
-	if (pin_files(a, h, p, &e) == 0) {
+	if (!h->saved && pin_files(a, h, p, &e) == 0) {
 		qmail_begin(a->queue, &h->item->entry, &h->arena, &h->message);
 		/* mess is read by path: another one than this is another message */
 		h->message.identity.data_dev = (uint64_t)p->mess_st.st_dev;

@@ -92,6 +92,37 @@ int step_link_in(struct action *a, int folder, const char *name, enum qmail_file
 	return r;
 }
 
+int step_link(struct action *a, enum qmail_file from, enum qmail_file to, uint64_t n,
+	      struct error *err)
+{
+	struct spot s;
+	int r;
+
+	if (open_spot(a, from, n, &s, err) < 0)
+		return -1;
+	r = step_link_in(a, s.dir, s.name, to, n, err);
+	sys_close(s.dir);
+	if (r == 0)
+		return error_set(err, ERROR_SYSTEM, "%s cannot be linked", s.path);
+	return r < 0 ? -1 : 0;
+}
+
+/* As qmail-queue does it: the link first, so that nothing is ever written over. */
+int step_adopt(struct action *a, const char *pid_name, uint64_t n, struct error *err)
+{
+	int r, pid = sys_open_subdir(queue_qmail(a->queue)->fd, "pid", false, "pid", err);
+
+	if (pid < 0)
+		return -1;
+	r = step_link_in(a, pid, pid_name, FILE_MESS, n, err);
+	if (r > 0 && unlinkat(pid, pid_name, 0) < 0)
+		r = error_sys(err, errno, "pid/%s", pid_name);
+	sys_close(pid);
+	if (r == 0)
+		return error_set(err, ERROR_SYSTEM, "pid/%s cannot be linked", pid_name);
+	return r < 0 ? -1 : 0;
+}
+
 /* ---- new files ---- */
 
 struct new_file new_file_as(const struct action *a, enum qmail_file f)

@@ -24,6 +24,12 @@ int step_link_out(struct action *a, enum qmail_file f, uint64_t n, int folder, c
 int step_link_in(struct action *a, int folder, const char *name, enum qmail_file f, uint64_t n,
 		 struct error *err);
 
+/* The same file under another name: intd as todo. -1; ERROR_BUSY when it is taken. */
+int step_link(struct action *a, enum qmail_file from, enum qmail_file to, uint64_t n,
+	      struct error *err);
+/* A file of pid/ becomes mess of message `n`, which must be free. */
+int step_adopt(struct action *a, const char *pid_name, uint64_t n, struct error *err);
+
 struct new_file {
 	uid_t uid;
 	gid_t gid;

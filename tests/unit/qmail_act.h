@@ -49,6 +49,12 @@ struct act {
 	char id[64]; /* of the message, as restore gave it */
 };
 
+static inline void act_die(struct box *b)
+{
+	(void)b;
+	_exit(99);
+}
+
 static inline void act_note(void *ctx, const char *text)
 {
 	struct act *t = ctx;
@@ -68,7 +74,7 @@ static inline enum cell act_cell(const struct act *t, const struct action *a,
 {
 	enum cell c = (enum cell)qmail_actions.ops[t->op].cells[m->state];
 
-	if (t->op == OP_RESTORE || t->op == OP_UNDO)
+	if (t->op == OP_UNDO)
 		return CELL_YES;
 	if (c == CELL_OFFLINE)
 		return a->offline ? CELL_YES : CELL_NA;
@@ -81,8 +87,9 @@ static inline int act_verify(struct act *t, struct action *a, struct held *h)
 {
 	struct message *m = &h->message;
 
-	if (t->op != OP_RESTORE)
-		backend_qmail.load(a->loader, m, PART_STAT | PART_CONTROL | PART_RECIPIENTS);
+	if (t->op == OP_RESTORE)
+		return 0;
+	backend_qmail.load(a->loader, m, PART_STAT | PART_CONTROL | PART_RECIPIENTS);
 	if (m->gone)
 		return error_set(&t->err, ERROR_GONE, "it is gone");
 	if (act_cell(t, a, m) == CELL_NA)
@@ -209,6 +216,44 @@ static inline void act_free(struct act *t)
 {
 	json_decref(t->changes);
 	t->changes = NULL;
+}
+
+/* Killed at a step: what the queue and the folder look like then is for the caller to see. */
+static inline void act_killed(struct act *t, enum act_step step, uint64_t n,
+			      int (*again)(struct act *t, uint64_t n))
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		t->when = step;
+		t->meanwhile = act_die;
+		again(t, n);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 99);
+}
+
+/* What lies saved in t->trash_fd under `id`. */
+static inline int act_restore(struct act *t, const char *id)
+{
+	struct plan_item item = {.id = slice_from(id), .named = true};
+	json_t *note = saved_read_note(t->trash_fd, item.id, NULL);
+	struct saved saved = {
+	    .dirfd = t->trash_fd, .path = t->trash_path, .id = item.id, .note = note};
+	enum op op = t->op;
+	int r;
+
+	assert_non_null(note);
+	t->op = OP_RESTORE;
+	t->saved = &saved;
+	r = act_item(t, &item);
+	t->saved = NULL;
+	t->op = op;
+	json_decref(note);
+	return r;
 }
 
 /* Take back what the last action did; its changes are then those of the undo. */
