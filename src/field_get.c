@@ -43,10 +43,14 @@ GETTER(expires, give_number(out, TYPE_TIME, m->expires))
 GETTER(size, give_number(out, TYPE_SIZE, m->size))
 GETTER(sender, give_text(out, m->sender))
 GETTER(sender_domain, give_text(out, m->sender.p ? addr_domain(m->sender) : SLICE_NONE))
-/* a message that is still coming in has no sender yet */
-GETTER(bounce, m->state == STATE_INCOMING ? GOT_END : give_int(out, TYPE_BOOL, m->bounce))
-GETTER(double_bounce,
-       m->state == STATE_INCOMING ? GOT_END : give_int(out, TYPE_BOOL, m->double_bounce))
+/* Still coming in, and that is certain: what a scan guesses may have moved on. */
+static bool no_sender_yet(const struct message *m)
+{
+	return m->state_known && m->state == STATE_INCOMING;
+}
+
+GETTER(bounce, no_sender_yet(m) ? GOT_END : give_int(out, TYPE_BOOL, m->bounce))
+GETTER(double_bounce, no_sender_yet(m) ? GOT_END : give_int(out, TYPE_BOOL, m->double_bounce))
 GETTER(recipients, give_int(out, TYPE_NUMBER, (int64_t)m->recipient_count))
 GETTER(pending, give_int(out, TYPE_NUMBER, (int64_t)m->pending_count))
 GETTER(priority, give_number(out, TYPE_NUMBER, m->priority))

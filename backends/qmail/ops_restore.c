@@ -290,15 +290,15 @@ static int hold_mess(struct action *a, struct held *h, struct error *err)
 	const struct queue_qmail *q = queue_qmail(a->queue);
 	struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_OMIT}};
 	struct pin *p = held_pin(h);
-	char path[QMAIL_PATH];
+	struct file_path path;
 
-	if (qmail_path(q, FILE_MESS, p->n, path, err) < 0)
+	if (qmail_path(q, FILE_MESS, p->n, &path, err) < 0)
 		return -1;
-	p->mess = sys_open_file(q->fd, path, SYS_READ, path, &p->mess_st, err);
+	p->mess = sys_open_file(q->fd, path.name, SYS_READ, path.full, &p->mess_st, err);
 	if (p->mess < 0)
 		return -1;
 	/* qmail-clean goes by the time of the last reading */
-	return futimens(p->mess, times) < 0 ? error_sys(err, errno, "%s", path) : 0;
+	return futimens(p->mess, times) < 0 ? error_sys(err, errno, "%s", path.full) : 0;
 }
 
 /* ---- prepare ---- */
@@ -446,18 +446,19 @@ static int set_age(struct action *a, struct held *h, const struct restore *r, st
 	const struct timespec moment = {0, 100 * 1000 * 1000};
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, r->s.info_time};
 	uint64_t n = held_pin(h)->n;
-	char path[QMAIL_PATH];
+	struct file_path path;
 	enum qmail_file f;
 	struct stat st;
 	int fd, result;
 
 	for (int i = 0; i < AGE_TRIES && qmail_find_todo(q, n, &f, &st, NULL) != 0; i++)
 		nanosleep(&moment, NULL);
-	if (qmail_find_todo(q, n, &f, &st, NULL) != 0 || qmail_path(q, FILE_INFO, n, path, err) < 0)
+	if (qmail_find_todo(q, n, &f, &st, NULL) != 0 ||
+	    qmail_path(q, FILE_INFO, n, &path, err) < 0)
 		return error_set(err, ERROR_BUSY,
 				 "it is back, but as if it came now: qmail-send has not taken it "
 				 "up yet");
-	fd = sys_open_file(q->fd, path, SYS_READ, path, NULL, err);
+	fd = sys_open_file(q->fd, path.name, SYS_READ, path.full, NULL, err);
 	if (fd < 0)
 		return -1;
 	result = futimens(fd, times) < 0 ? error_sys(err, errno, "its age cannot be set") : 0;

@@ -103,7 +103,7 @@ int step_link(struct action *a, enum qmail_file from, enum qmail_file to, uint64
 	r = step_link_in(a, s.dir, s.name, to, n, err);
 	sys_close(s.dir);
 	if (r == 0)
-		return error_set(err, ERROR_SYSTEM, "%s cannot be linked", s.path);
+		return error_set(err, ERROR_SYSTEM, "%s cannot be linked", s.path.full);
 	return r < 0 ? -1 : 0;
 }
 
