@@ -205,6 +205,18 @@ static int parse_control(struct message *m, const struct file_path *f, struct er
 	return error_set(err, ERROR_CORRUPT, "%s is incomplete: it ends in its envelope", f->path);
 }
 
+void sendmail_take_text(struct message *m, struct slice text)
+{
+	struct file_path f;
+
+	make_path(&f, unit_of(m)->qf, "", m->entry.name);
+	m->control_text = text;
+	parse_control(m, &f, NULL);
+	if (!m->state_known)
+		set_state(m, STATE_QUEUED);
+	m->have |= PART_CONTROL;
+}
+
 static void load_control(struct loader *l, struct message *m)
 {
 	struct error err = ERROR_INIT;
