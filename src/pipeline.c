@@ -122,7 +122,8 @@ static void tell_null_senders(struct job *j)
 	uint64_t n = 0;
 
 	for (size_t i = 0; i < j->count; i++)
-		n += j->plans[i].null_senders;
+		if (j->plans[i].op == OP_EXPIRE || j->plans[i].op == OP_BOUNCE)
+			n += j->plans[i].null_senders;
 	if (n)
 		run_note(j->run,
 			 "%" PRIu64

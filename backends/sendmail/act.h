@@ -12,6 +12,9 @@
  *	rename		from, to: names of the control file, in the same directory
  *	twin		gone, kept: of two control files of one message, one went
  *	delete, purge	dir, name: it lay in this directory under this name
+ *	move		dir, to, name: from this directory to that one
+ *	save		to: the folder
+ *	restore		from, dir, name: out of this folder into this directory
  */
 #ifndef SENDMAIL_ACT_H
 #define SENDMAIL_ACT_H
@@ -31,6 +34,13 @@ struct place {
 	const struct sendmail_unit *unit; /* when it is one of this queue's */
 };
 
+/* A directory that was named with --to. */
+struct target {
+	char *path; /* real; NULL: none is open */
+	int dir_fd;
+	struct place place;
+};
+
 /* a->own: one action on one queue. */
 struct act {
 	struct sys_locks locks; /* the kernel's table, for dry runs; read once per batch */
@@ -39,6 +49,11 @@ struct act {
 	size_t unsynced_count, unsynced_room;
 	struct place to;	   /* move, delete */
 	uint64_t returned_at_once; /* of what was released */
+	struct target target;
+	uint64_t other_group; /* of what was moved */
+	struct names *names;  /* of the control files, when sendmail will be asked */
+	const char *binary;   /* sendmail, proven to be it */
+	uint64_t forgotten;   /* hosts whose status was removed */
 };
 
 enum { TEMP_NAME = 96, MADE = 6 };
@@ -138,6 +153,24 @@ void sweep_queue(struct action *a);
 bool other_control(const struct sendmail_queue *q, const struct sendmail_unit *unit,
 		   struct slice id, const char *but);
 bool file_exists(int dirfd, const char *name);
+/* Two names of one file. */
+bool same_file(int a_fd, const char *a, int b_fd, const char *b);
+
+/* What rewriting has left in a directory. */
+void sweep_temporaries(int dirfd);
+
+/* target.c */
+/* 0, or -1: why messages cannot be taken there. To be closed in any case. */
+int target_open(struct target *t, const struct sendmail_queue *q, const char *dir,
+		struct error *err);
+void target_close(struct target *t);
+/* A real path: does it lie inside one of the queue's directories, or where a wildcard of its
+ * configuration would find it? */
+int target_check(const struct sendmail_queue *q, const char *path, struct error *err);
+/* Nor may it be one of the queue's directories itself. */
+int target_no_unit(const struct sendmail_queue *q, const char *path, struct error *err);
+/* Would a wildcard of the configuration take a directory of this name for a queue directory? */
+bool would_match(const struct sendmail_queue *q, struct slice name);
 
 /* transfer.c */
 /* Take the control file, and unless `data` is false its data file, to a place. `e` (may be NULL) is
@@ -182,6 +215,39 @@ int hold_prepare(struct action *a, struct held *h, struct error *err);
 int hold_commit(struct action *a, struct held *h, struct error *err);
 int release_prepare(struct action *a, struct held *h, struct error *err);
 void release_end(struct action *a);
+
+/* ops_move.c */
+int move_begin(struct action *a, struct error *err);
+void move_end(struct action *a);
+int move_prepare(struct action *a, struct held *h, struct error *err);
+int move_commit(struct action *a, struct held *h, struct error *err);
+int move_finish(struct action *a, struct held *h, struct error *err);
+/* No control file of the message's id there, nor somebody else's data file. */
+int check_free(struct held *h, const struct place *to, struct error *err);
+
+/* ops_save.c */
+int save_begin(struct action *a, struct error *err);
+int save_prepare(struct action *a, struct held *h, struct error *err);
+int save_commit(struct action *a, struct held *h, struct error *err);
+
+/* restore.c */
+int restore_take(struct action *a, struct held *h, struct error *err);
+int restore_prepare(struct action *a, struct held *h, struct error *err);
+int restore_commit(struct action *a, struct held *h, struct error *err);
+int restore_finish(struct action *a, struct held *h, struct error *err);
+
+/* ask.c */
+/* Is there a sendmail that can be asked about this queue? */
+int ask_begin(struct action *a, struct error *err);
+void ask_end(struct action *a);
+int retry_prepare(struct action *a, struct held *h, struct error *err);
+int retry_commit(struct action *a, struct held *h, struct error *err);
+int sendmail_ask(struct action *a, const struct plan_item *const *items, size_t count, bool *done,
+		 struct error *err);
+
+/* hosts.c */
+/* Remove what sendmail noted of these recipients' hosts; how many files. */
+uint64_t hosts_forget(const struct sendmail_queue *q, const struct message *m);
 
 /* ops_undo.c */
 int undo_prepare(struct action *a, struct held *h, struct error *err);

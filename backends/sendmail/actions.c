@@ -82,6 +82,8 @@ static void run_end(struct action *a)
 	if (!act)
 		return;
 	release_end(a);
+	move_end(a);
+	ask_end(a);
 	sys_locks_free(&act->locks);
 	free(act->unsynced);
 	free(act);
@@ -96,6 +98,10 @@ static int begin_op(struct action *a, struct error *err)
 		return hold_begin(a, err);
 	case OP_DELETE:
 		return delete_begin(a, err);
+	case OP_MOVE:
+		return move_begin(a, err);
+	case OP_SAVE:
+		return save_begin(a, err);
 	case OP_EXPIRE:
 	case OP_BOUNCE:
 	case OP_REQUEUE:
@@ -113,7 +119,7 @@ static int run_begin(struct action *a, struct error *err)
 		return error_set(err, ERROR_NOMEM, "out of memory");
 	sys_locks_init(&act->locks);
 	a->own = act;
-	if (begin_op(a, err) < 0) {
+	if (begin_op(a, err) < 0 || ask_begin(a, err) < 0) {
 		run_end(a);
 		return -1;
 	}
@@ -134,70 +140,124 @@ static int batch_begin(struct action *a, struct error *err)
 	return 0;
 }
 
-/* The attempts of what is queued only. */
+/* What only concerns attempts: only what is queued is tried. */
 #define CELLS_ATTEMPTED                                                                            \
 	{                                                                                          \
 		[STATE_QUEUED] = CELL_YES, [STATE_NODATA] = CELL_REFUSED,                          \
 		[STATE_INCOMING] = CELL_BUSY                                                       \
 	}
 
-const struct backend_actions sendmail_actions =
-    {
-	.ops =
-	    {
-		[OP_EXPIRE] = {.cells = CELLS_ATTEMPTED,
-			       .methods = METHOD_LIVE,
-			       .reversible = true,
-			       .refusal = NODATA_REFUSAL,
-			       .prepare = expire_prepare,
-			       .commit = rewrite_commit},
-		[OP_BOUNCE] = {.cells = CELLS_ATTEMPTED,
-			       .methods = METHOD_LIVE,
-			       .reversible = true,
-			       .refusal = NODATA_REFUSAL,
-			       .prepare = bounce_prepare,
-			       .commit = rewrite_commit},
-		[OP_REQUEUE] = {.cells = CELLS_ATTEMPTED,
-				.methods = METHOD_LIVE,
-				.reversible = true,
-				.refusal = NODATA_REFUSAL,
-				.prepare = requeue_prepare,
-				.commit = rewrite_commit},
-		[OP_HOLD] = {.cells = {[STATE_QUEUED] = CELL_YES, [STATE_NODATA] = CELL_YES},
-			     .methods = METHOD_LIVE,
-			     .reversible = true,
-			     .prepare = hold_prepare,
-			     .commit = hold_commit},
-		[OP_RELEASE] = {.cells = {[STATE_HELD] = CELL_YES, [STATE_NODATA] = CELL_REFUSED},
-				.methods = METHOD_LIVE,
-				.reversible = true,
-				.refusal = NODATA_REFUSAL,
-				.prepare = release_prepare,
-				.commit = hold_commit},
-		[OP_DROP] = {.cells = {[STATE_QUEUED] = CELL_YES,
-				       [STATE_HELD] = CELL_YES,
-				       [STATE_NODATA] = CELL_REFUSED},
-			     .methods = METHOD_LIVE,
-			     .reversible = true,
-			     .refusal = NODATA_REFUSAL,
-			     .prepare = drop_prepare,
-			     .commit = rewrite_commit},
-		[OP_UNDO] = {.methods = METHOD_LIVE,
-			     .reversible = true,
-			     .prepare = undo_prepare,
-			     .commit = rewrite_commit},
-		[OP_DELETE] = {.cells = {[STATE_QUEUED] = CELL_YES,
-					 [STATE_HELD] = CELL_NAMED,
-					 [STATE_LOST] = CELL_NAMED,
-					 [STATE_NODATA] = CELL_YES,
-					 [STATE_INCOMPLETE] = CELL_NAMED,
-					 [STATE_INCOMING] = CELL_BUSY},
-			       .methods = METHOD_LIVE,
-			       .reversible = true,
-			       .prepare = delete_prepare,
-			       .commit = delete_commit,
-			       .finish = delete_finish},
-	    },
+/* What takes a message to another place as it is. */
+#define CELLS_TAKEN                                                                                \
+	{                                                                                          \
+		[STATE_QUEUED] = CELL_YES, [STATE_HELD] = CELL_YES, [STATE_LOST] = CELL_YES,       \
+		[STATE_NODATA] = CELL_REFUSED                                                      \
+	}
+
+/* clang-format off */
+const struct backend_actions sendmail_actions = {
+	.ops[OP_EXPIRE] = {
+		.cells = CELLS_ATTEMPTED,
+		.methods = METHOD_LIVE,
+		.reversible = true,
+		.refusal = NODATA_REFUSAL,
+		.prepare = expire_prepare,
+		.commit = rewrite_commit,
+	},
+	.ops[OP_BOUNCE] = {
+		.cells = CELLS_ATTEMPTED,
+		.methods = METHOD_LIVE,
+		.reversible = true,
+		.refusal = NODATA_REFUSAL,
+		.prepare = bounce_prepare,
+		.commit = rewrite_commit,
+	},
+	.ops[OP_REQUEUE] = {
+		.cells = CELLS_ATTEMPTED,
+		.methods = METHOD_LIVE,
+		.reversible = true,
+		.refusal = NODATA_REFUSAL,
+		.prepare = requeue_prepare,
+		.commit = rewrite_commit,
+	},
+	.ops[OP_RETRY] = {
+		.cells = CELLS_ATTEMPTED,
+		.methods = METHOD_LIVE,
+		.refusal = NODATA_REFUSAL,
+		.prepare = retry_prepare,
+		.commit = retry_commit,
+	},
+	.ops[OP_HOLD] = {
+		.cells = {[STATE_QUEUED] = CELL_YES, [STATE_NODATA] = CELL_YES},
+		.methods = METHOD_LIVE,
+		.reversible = true,
+		.prepare = hold_prepare,
+		.commit = hold_commit,
+	},
+	.ops[OP_RELEASE] = {
+		.cells = {[STATE_HELD] = CELL_YES, [STATE_NODATA] = CELL_REFUSED},
+		.methods = METHOD_LIVE,
+		.reversible = true,
+		.refusal = NODATA_REFUSAL,
+		.prepare = release_prepare,
+		.commit = hold_commit,
+	},
+	.ops[OP_DELETE] = {
+		.cells = {
+			[STATE_QUEUED] = CELL_YES,
+			[STATE_HELD] = CELL_NAMED,
+			[STATE_LOST] = CELL_NAMED,
+			[STATE_NODATA] = CELL_YES,
+			[STATE_INCOMPLETE] = CELL_NAMED,
+			[STATE_INCOMING] = CELL_BUSY,
+		},
+		.methods = METHOD_LIVE,
+		.reversible = true,
+		.prepare = delete_prepare,
+		.commit = delete_commit,
+		.finish = delete_finish,
+	},
+	.ops[OP_DROP] = {
+		.cells = {
+			[STATE_QUEUED] = CELL_YES,
+			[STATE_HELD] = CELL_YES,
+			[STATE_NODATA] = CELL_REFUSED,
+		},
+		.methods = METHOD_LIVE,
+		.reversible = true,
+		.refusal = NODATA_REFUSAL,
+		.prepare = drop_prepare,
+		.commit = rewrite_commit,
+	},
+	.ops[OP_MOVE] = {
+		.cells = CELLS_TAKEN,
+		.methods = METHOD_LIVE,
+		.reversible = true,
+		.refusal = NODATA_REFUSAL,
+		.prepare = move_prepare,
+		.commit = move_commit,
+		.finish = move_finish,
+	},
+	.ops[OP_SAVE] = {
+		.cells = CELLS_TAKEN,
+		.methods = METHOD_LIVE,
+		.refusal = "its data file is missing: there is not all of it to save",
+		.prepare = save_prepare,
+		.commit = save_commit,
+	},
+	.ops[OP_RESTORE] = {
+		.methods = METHOD_LIVE,
+		.reversible = true,
+		.prepare = restore_prepare,
+		.commit = restore_commit,
+		.finish = restore_finish,
+	},
+	.ops[OP_UNDO] = {
+		.methods = METHOD_LIVE,
+		.reversible = true,
+		.prepare = undo_prepare,
+		.commit = rewrite_commit,
+	},
 	.run_begin = run_begin,
 	.run_end = run_end,
 	.batch_begin = batch_begin,
@@ -205,5 +265,7 @@ const struct backend_actions sendmail_actions =
 	.recheck = sendmail_recheck,
 	.sync = sync_all,
 	.let_go = sendmail_let_go,
+	.ask = sendmail_ask,
 	.trash_place = sendmail_trash_place,
 };
+/* clang-format on */

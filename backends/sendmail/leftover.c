@@ -30,6 +30,15 @@ bool file_exists(int dirfd, const char *name)
 	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
+bool same_file(int a_fd, const char *a, int b_fd, const char *b)
+{
+	struct stat x, y;
+
+	return fstatat(a_fd, a, &x, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstatat(b_fd, b, &y, AT_SYMLINK_NOFOLLOW) == 0 && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
 /* ---- whose it is ---- */
 
 struct leftover {
@@ -210,20 +219,32 @@ static void sweep_marker(struct action *a, const struct sendmail_unit *u, const 
 	sys_close(fd);
 }
 
-static void sweep_temporary(struct action *a, const struct sendmail_unit *u, const char *name)
+static void sweep_temporary(int dirfd, const char *name)
 {
 	struct leftover l;
-	int fd = take_leftover(u->qf_fd, name, TEMP_PREFIX, &l);
+	int fd = take_leftover(dirfd, name, TEMP_PREFIX, &l);
 
-	(void)a;
 	if (fd >= 0)
-		unlinkat(u->qf_fd, name, 0);
+		unlinkat(dirfd, name, 0);
 	sys_close(fd);
 }
 
-static void
-sweep_directory(struct action *a, const struct sendmail_unit *u, int dirfd, const char *prefix,
-		void (*each)(struct action *, const struct sendmail_unit *, const char *))
+void sweep_temporaries(int dirfd)
+{
+	DIR *d = sys_opendir_at(dirfd, ".", ".", NULL);
+	struct dirent *e;
+
+	while (d && sys_readdir(d, ".", &e, NULL) > 0)
+		if (e->d_name[0] == '.')
+			sweep_temporary(dirfd, e->d_name);
+	if (d)
+		closedir(d);
+}
+
+typedef void sweep_fn(struct action *a, const struct sendmail_unit *u, const char *name);
+
+static void sweep_directory(struct action *a, const struct sendmail_unit *u, int dirfd,
+			    const char *prefix, sweep_fn *each)
 {
 	DIR *d = sys_opendir_at(dirfd, ".", ".", NULL);
 	struct dirent *e;
@@ -244,6 +265,8 @@ void sweep_queue(struct action *a)
 
 		sweep_directory(a, u, u->qf_fd, INTENT_PREFIX, sweep_intent);
 		sweep_directory(a, u, u->df_fd, MARK_PREFIX, sweep_marker);
-		sweep_directory(a, u, u->qf_fd, TEMP_PREFIX, sweep_temporary);
+		sweep_temporaries(u->qf_fd);
+		if (u->has_df)
+			sweep_temporaries(u->df_fd);
 	}
 }

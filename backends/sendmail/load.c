@@ -215,6 +215,18 @@ static void load_stat(struct message *m)
 		fail(m, PART_STAT, &err);
 }
 
+void sendmail_take_text(struct message *m, struct slice text)
+{
+	struct file_path f;
+
+	make_path(&f, unit_of(m)->qf, "", m->entry.name);
+	m->control_text = text;
+	parse_control(m, &f, NULL);
+	if (!m->state_known)
+		set_state(m, STATE_QUEUED);
+	m->have |= PART_CONTROL;
+}
+
 static void load_control(struct loader *l, struct message *m)
 {
 	struct error err = ERROR_INIT;

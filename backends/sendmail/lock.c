@@ -227,7 +227,7 @@ int sendmail_recheck(struct action *a, struct held *h, struct error *err)
 	const struct grip *g = grip_of(h);
 	int r;
 
-	if (a->dry_run)
+	if (a->dry_run || h->saved)
 		return 0;
 	r = still_named(h, err);
 	if (r < 0)
@@ -260,6 +260,8 @@ int sendmail_take(struct action *a, struct held *h, struct error *err)
 {
 	int r;
 
+	if (h->saved)
+		return restore_take(a, h, err);
 	if (begin_grip(h, err) < 0)
 		return -1;
 	sendmail_begin(a->queue, &h->item->entry, &h->arena, &h->message);

@@ -22,23 +22,6 @@ static bool same_filesystem(const char *a, const char *b)
 	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev;
 }
 
-/* Would a wildcard of the configuration take BASE/mtaq-trash for a queue directory? */
-static bool would_match(const struct sendmail_queue *q, struct slice name)
-{
-	const struct cf *cf = &q->cf;
-
-	if (q->layout.pattern.p && slice_starts(name, q->layout.pattern))
-		return true;
-	for (size_t i = 0; i < cf->group_count; i++) {
-		struct slice base, pattern;
-
-		layout_split(cf->groups[i].path, &base, &pattern);
-		if (pattern.p && slice_starts(name, pattern))
-			return true;
-	}
-	return false;
-}
-
 /* Beside the queue where that is the same filesystem (no wildcard reaches there), else inside. */
 int sendmail_trash_place(const struct queue *queue, char *out, size_t size)
 {

@@ -42,6 +42,9 @@ static int undo_change(struct held *h, const json_t *change, struct qf_edits *e,
 		*prefix = undo_rename(h, change, left);
 		return 0;
 	}
+	/* a delete that was cut off: it still is where it was */
+	if (is_what(change, "delete"))
+		return 0;
 	return error_set(err, ERROR_UNSUPPORTED, "this cannot be taken back");
 }
 

@@ -5,6 +5,9 @@
 #include "layout.h"
 #include "qf.h"
 
+#define CF_MTA MAIL_DIR "/sendmail.cf"
+#define CF_MSP MAIL_DIR "/submit.cf"
+
 /* A queue file's name at most: prefix and id. sendmail passes over longer ones. */
 enum { NAME_LONGEST = 20 };
 
@@ -49,6 +52,9 @@ int sendmail_find(const struct queue *q, struct slice id, struct arena *names,
 void sendmail_begin(const struct queue *q, const struct message_entry *e, struct arena *arena,
 		    struct message *m);
 void sendmail_load(struct loader *l, struct message *m, parts_t want);
+/* As load does for PART_CONTROL, with a text that lies elsewhere: envelope and state, whatever can
+ * be had of them. */
+void sendmail_take_text(struct message *m, struct slice text);
 /* Where the data file of `m` is: directory and path of it. PART_CONTROL, when loaded, decides by
  * its d line. NULL with err when the d line names no directory of this queue. */
 const struct sendmail_unit *sendmail_data_unit(const struct message *m);

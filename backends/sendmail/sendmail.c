@@ -9,9 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CF_MTA MAIL_DIR "/sendmail.cf"
-#define CF_MSP MAIL_DIR "/submit.cf"
-
 static int read_cf(struct sendmail_queue *q, const char *path, struct error *err)
 {
 	struct slice text;

@@ -1,0 +1,581 @@
+/* move, save and restore on recorded queues: where to, what is in the way, what was cut off. */
+#include "unit/sendmail_box.h"
+
+#include <mtaq/saved.h>
+
+#define ID "60F400Mk016350"
+#define QF "mqueue/qf" ID
+#define DF "mqueue/df" ID
+
+static struct box box;
+static char other[64]; /* a directory elsewhere */
+
+static void make_other(const char *template)
+{
+	snprintf(other, sizeof other, "%s", template);
+	assert_non_null(mkdtemp(other));
+	box.args.target = other;
+}
+
+static int setup_queue(const char *name)
+{
+	box_open(&box, name, NULL);
+	box_snapshot(&box);
+	make_other("/tmp/mtaq-other.XXXXXX");
+	return 0;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	return setup_queue("flat");
+}
+
+static int setup_across(void **state)
+{
+	(void)state;
+	box_open(&box, "flat", NULL);
+	box_snapshot(&box);
+	make_other("/dev/shm/mtaq-other.XXXXXX");
+	return 0;
+}
+
+static int setup_groups(void **state)
+{
+	(void)state;
+	return setup_queue("groups");
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	box_run((const char *const[]){"rm", "-rf", other, NULL});
+	box_close(&box);
+	return 0;
+}
+
+static const char *path_in(const char *dir, const char *name)
+{
+	const char *path = arena_printf(&box.arena, "%s/%s", dir, name).p;
+
+	assert_non_null(path);
+	return path;
+}
+
+static struct slice text_at(const char *path)
+{
+	struct slice text = SLICE_NONE;
+
+	if (access(path, F_OK) == 0)
+		assert_int_equal(sys_read_config(path, 1u << 24, &box.arena, &text, NULL), 0);
+	return text;
+}
+
+static struct slice other_text(const char *name)
+{
+	return text_at(path_in(other, name));
+}
+
+static void write_at(const char *path, struct slice text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0640);
+
+	assert_true(fd >= 0);
+	assert_int_equal(sys_write_all(fd, text.p, text.n), 0);
+	close(fd);
+}
+
+static int entries(const char *dir)
+{
+	DIR *d = opendir(dir);
+	int n = -2;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* ---- move ---- */
+
+static void check_move(void)
+{
+	struct slice control = box_text(&box, QF), data = box_text(&box, DF);
+
+	assert_int_equal(box_do(&box, OP_MOVE, ID), 1);
+	assert_false(box.finish_failed);
+	box_assert_diff(&box, " -" DF " -" QF);
+	assert_true(slice_eq(other_text("qf" ID), control));
+	assert_true(slice_eq(other_text("df" ID), data));
+	assert_int_equal(entries(other), 2);
+	assert_string_equal(box.notes, "");
+}
+
+static void test_move(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	check_move();
+	assert_int_equal(stat(path_in(other, "df" ID), &st), 0);
+	assert_int_equal(st.st_nlink, 1);
+	assert_int_equal(st.st_mode & 07777, 0640);
+}
+
+static void test_move_across(void **state)
+{
+	struct stat before, after;
+
+	(void)state;
+	assert_int_equal(stat(path_in(box.path, DF), &before), 0);
+	check_move();
+	assert_int_equal(stat(path_in(other, "df" ID), &after), 0);
+	assert_int_equal(after.st_mode, before.st_mode);
+	assert_int_equal(after.st_gid, before.st_gid);
+	assert_int_equal(after.st_mtime, before.st_mtime);
+}
+
+/* Into qf/ and df/, where there are such; and DIR/df means DIR. */
+static void test_move_to_a_split_directory(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir(path_in(other, "qf"), 0700), 0);
+	assert_int_equal(mkdir(path_in(other, "df"), 0700), 0);
+	box.args.target = path_in(other, "df");
+	assert_int_equal(box_do(&box, OP_MOVE, ID), 1);
+	assert_non_null(other_text("qf/qf" ID).p);
+	assert_non_null(other_text("df/df" ID).p);
+}
+
+static void test_move_dry_run(void **state)
+{
+	(void)state;
+	box.action.dry_run = true;
+	assert_int_equal(box_do(&box, OP_MOVE, ID), 1);
+	box_assert_diff(&box, "");
+	assert_int_equal(entries(other), 0);
+}
+
+/* Whatever of the same id is there, under whatever name, nothing is touched. */
+static void test_move_collisions(void **state)
+{
+	static const char *const names[] = {"qf" ID, "hf" ID, "Qf" ID, "tf" ID, "df" ID};
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		write_at(path_in(other, names[i]), SLICE("somebody else's\n"));
+		for (int dry = 0; dry < 2; dry++) {
+			box.action.dry_run = dry;
+			assert_int_equal(box_do(&box, OP_MOVE, ID), -1);
+			assert_int_equal(box.err.code, ERROR_DENIED);
+			assert_non_null(strstr(box.err.text, names[i]));
+		}
+		box_assert_diff(&box, "");
+		assert_int_equal(entries(other), 1);
+		assert_int_equal(unlink(path_in(other, names[i])), 0);
+	}
+	box.action.dry_run = false;
+}
+
+/* Cut off after the data file had its second name. */
+static void test_move_goes_on(void **state)
+{
+	(void)state;
+	assert_int_equal(link(path_in(box.path, DF), path_in(other, "df" ID)), 0);
+	check_move();
+}
+
+static void refuse(const char *target, enum error_code code, const char *why)
+{
+	box.args.target = target;
+	assert_int_equal(box_begin(&box, OP_MOVE), -1);
+	assert_int_equal(box.err.code, code);
+	if (!strstr(box.err.text, why))
+		fail_msg("'%s' does not say '%s'", box.err.text, why);
+	box_assert_diff(&box, "");
+}
+
+static void test_move_targets(void **state)
+{
+	(void)state;
+	refuse("/nowhere/at/all", ERROR_NOQUEUE, "no such directory");
+	write_at(path_in(other, "readme.txt"), SLICE("x"));
+	refuse(other, ERROR_USAGE, "is no queue directory");
+	refuse(path_in(other, "readme.txt"), ERROR_GONE, "readme.txt");
+	assert_int_equal(mkdir(path_in(box.dir, "removed"), 0700), 0);
+	box_snapshot(&box);
+	refuse(path_in(box.dir, "removed"), ERROR_USAGE, "inside the queue directory");
+	/* through a link too */
+	assert_int_equal(symlink(path_in(box.dir, "removed"), path_in(other, "link")), 0);
+	refuse(path_in(other, "link"), ERROR_USAGE, "inside the queue directory");
+	/* a directory above queues */
+	assert_int_equal(unlink(path_in(other, "link")), 0);
+	assert_int_equal(unlink(path_in(other, "readme.txt")), 0);
+	assert_int_equal(mkdir(path_in(other, "q1"), 0700), 0);
+	write_at(path_in(other, "q1/qf60F400Mk016351"), SLICE("V8\n"));
+	refuse(other, ERROR_USAGE, "name one of them");
+}
+
+static void test_move_to_itself(void **state)
+{
+	(void)state;
+	box.args.target = box.dir;
+	assert_int_equal(box_do(&box, OP_MOVE, ID), 0);
+	box_assert_diff(&box, "");
+}
+
+static void test_move_without_data(void **state)
+{
+	(void)state;
+	assert_int_equal(unlink(path_in(box.path, DF)), 0);
+	box_snapshot(&box);
+	assert_int_equal(box_do(&box, OP_MOVE, ID), -1);
+	assert_int_equal(box.err.code, ERROR_DENIED);
+	box_assert_diff(&box, "");
+}
+
+/* ---- queue groups ---- */
+
+/* The first message whose control file has (or has not) a d line: its id, and its directory. */
+static const char *with_data_line(bool wanted, const struct sendmail_unit **unit)
+{
+	struct scan *s = backend_sendmail.scan_begin(box.queue, NULL);
+	struct message_entry e;
+	const char *id = NULL;
+
+	while (!id && backend_sendmail.scan_next(s, &box.arena, &e, NULL) > 0) {
+		struct qf_line l;
+
+		*unit = sendmail_unit(e.unit);
+		if (qf_find_line(text_at(path_in((*unit)->qf.p, e.name.p)), 'd', &l) == wanted)
+			id = arena_str(&box.arena, slice_skip(e.name, 2));
+	}
+	backend_sendmail.scan_end(s);
+	assert_non_null(id);
+	return id;
+}
+
+static const struct sendmail_unit *another_unit(const struct sendmail_unit *but)
+{
+	const struct layout *l = &sendmail_queue(box.queue)->layout;
+
+	for (size_t i = 0; i < l->count; i++)
+		if (sendmail_unit(l->units[i]) != but &&
+		    strcmp(sendmail_unit(l->units[i])->group, but->group) != 0)
+			return sendmail_unit(l->units[i]);
+	fail();
+	return NULL;
+}
+
+static void test_move_to_another_group(void **state)
+{
+	const struct sendmail_unit *from, *to;
+	const char *id = with_data_line(false, &from);
+
+	(void)state;
+	to = another_unit(from);
+	box.args.target = to->dir.p;
+	assert_int_equal(box_do(&box, OP_MOVE, id), 1);
+	assert_non_null(strstr(box.notes, "1 went to another queue group"));
+	assert_non_null(text_at(path_in(to->qf.p, arena_printf(&box.arena, "qf%s", id).p)).p);
+	assert_non_null(text_at(path_in(to->df.p, arena_printf(&box.arena, "df%s", id).p)).p);
+	assert_null(text_at(path_in(from->df.p, arena_printf(&box.arena, "df%s", id).p)).p);
+}
+
+/* Inside the queue a d line stays true, and the data where it is. */
+static void test_move_with_a_data_line(void **state)
+{
+	const struct sendmail_unit *from, *to;
+	const char *id = with_data_line(true, &from), *qf, *df;
+	struct slice control, data;
+	struct qf_line l;
+
+	(void)state;
+	qf = arena_printf(&box.arena, "qf%s", id).p;
+	df = arena_printf(&box.arena, "df%s", id).p;
+	control = text_at(path_in(from->qf.p, qf));
+	to = another_unit(from);
+	box.args.target = to->dir.p;
+	assert_int_equal(box_do(&box, OP_MOVE, id), 1);
+	assert_true(slice_eq(text_at(path_in(to->qf.p, qf)), control));
+	assert_null(text_at(path_in(from->qf.p, qf)).p);
+	/* elsewhere it would not be understood: the data goes along, the line does not */
+	assert_true(qf_find_line(control, 'd', &l));
+	data = text_at(
+	    path_in(layout_find(&sendmail_queue(box.queue)->layout, qf_line_value(&l))->df.p, df));
+	assert_non_null(data.p);
+	box.args.target = other;
+	assert_int_equal(box_do(&box, OP_MOVE, id), 1);
+	assert_true(slice_eq(other_text(df), data));
+	assert_false(qf_find_line(other_text(qf), 'd', &l));
+	assert_int_equal(other_text(qf).n, control.n - strlen("dslow\n"));
+	assert_int_equal(entries(other), 2);
+}
+
+/* A name that a wildcard of the configuration finds. */
+static void test_move_to_what_a_wildcard_matches(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir(path_in(box.dir, "qmain-parked"), 0700), 0);
+	box_snapshot(&box);
+	refuse(path_in(box.dir, "qmain-parked"), ERROR_USAGE, "configuration looks for");
+	assert_int_equal(mkdir(path_in(box.dir, "parked"), 0700), 0);
+	box.args.target = path_in(box.dir, "parked");
+	assert_int_equal(box_begin(&box, OP_MOVE), 0);
+	box_end(&box);
+}
+
+/* ---- save ---- */
+
+static void test_save(void **state)
+{
+	struct slice control = box_text(&box, QF), data = box_text(&box, DF);
+	struct error err = ERROR_INIT;
+	struct stat a, b;
+	json_t *note;
+	int fd;
+
+	(void)state;
+	assert_int_equal(box_do(&box, OP_SAVE, ID), 1);
+	box_assert_diff(&box, "");
+	assert_true(slice_eq(other_text("qf" ID), control));
+	assert_true(slice_eq(other_text("df" ID), data));
+	assert_int_equal(entries(other), 3);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(stat(path_in(box.path, i ? QF : DF), &a), 0);
+		assert_int_equal(stat(path_in(other, i ? "qf" ID : "df" ID), &b), 0);
+		assert_int_equal(a.st_mode, b.st_mode);
+		assert_int_equal(a.st_uid, b.st_uid);
+		assert_int_equal(a.st_gid, b.st_gid);
+		assert_int_equal(a.st_mtim.tv_sec, b.st_mtim.tv_sec);
+		assert_int_equal(a.st_mtim.tv_nsec, b.st_mtim.tv_nsec);
+		assert_int_not_equal(a.st_ino, b.st_ino);
+	}
+	fd = sys_open_dir(other, NULL);
+	note = saved_read_note(fd, SLICE(ID), &err);
+	assert_non_null(note);
+	assert_int_equal(saved_check_complete(fd, note, &err), 0);
+	json_decref(note);
+	close(fd);
+	/* again: it is there; and when it has changed since, it is not replaced */
+	assert_int_equal(box_do(&box, OP_SAVE, ID), 0);
+	box.args.reason = NULL;
+	assert_int_equal(box_do(&box, OP_REQUEUE, ID), 1);
+	assert_int_equal(box_do(&box, OP_SAVE, ID), -1);
+	assert_int_equal(box.err.code, ERROR_DENIED);
+	assert_true(slice_eq(other_text("qf" ID), control));
+}
+
+/* Cut off when the note was there and its files were not. */
+static void test_save_goes_on(void **state)
+{
+	(void)state;
+	assert_int_equal(box_do(&box, OP_SAVE, ID), 1);
+	assert_int_equal(unlink(path_in(other, "qf" ID)), 0);
+	assert_int_equal(box_do(&box, OP_SAVE, ID), 1);
+	assert_true(slice_eq(other_text("qf" ID), box_text(&box, QF)));
+	assert_int_equal(unlink(path_in(other, ID ".json")), 0);
+	assert_int_equal(box_do(&box, OP_SAVE, ID), -1);
+	assert_int_equal(box.err.code, ERROR_DENIED);
+}
+
+static void test_save_targets(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	box.args.target = box.dir;
+	assert_int_equal(box_begin(&box, OP_SAVE), -1);
+	assert_int_equal(box.err.code, ERROR_USAGE);
+	box.args.target = path_in(box.dir, "saved");
+	box.action.dry_run = true;
+	assert_int_equal(box_do(&box, OP_SAVE, ID), 1);
+	box_assert_diff(&box, "");
+	box.action.dry_run = false;
+	box.args.target = path_in(other, "new");
+	assert_int_equal(box_do(&box, OP_SAVE, ID), 1);
+	assert_int_equal(stat(path_in(other, "new"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	box.args.target = path_in(other, "no/such/parent");
+	assert_int_equal(box_begin(&box, OP_SAVE), -1);
+	assert_int_equal(box.err.code, ERROR_GONE);
+}
+
+/* ---- restore ---- */
+
+static int restore(const char *id)
+{
+	struct plan_item item = {.id = slice_from(id), .named = true, .folder = other};
+	struct error err = ERROR_INIT;
+	struct saved saved = {.dirfd = sys_open_dir(other, NULL), .path = other, .id = item.id};
+	struct held h = {.item = &item, .saved = &saved};
+	int r;
+
+	saved.note = saved_read_note(saved.dirfd, saved.id, &err);
+	if (!saved.note)
+		fail_msg("%s", err.text);
+	assert_int_equal(box_begin(&box, OP_RESTORE), 0);
+	r = box_act_on(&box, &h);
+	box_end(&box);
+	json_decref((json_t *)(uintptr_t)saved.note);
+	close(saved.dirfd);
+	return r;
+}
+
+static void delete_to_other(const char *id)
+{
+	box.action.trash_fd = sys_open_dir(other, NULL);
+	box.action.trash_path = other;
+	assert_int_equal(box_do(&box, OP_DELETE, id), 1);
+	close(box.action.trash_fd);
+}
+
+static void check_restore(void)
+{
+	delete_to_other(ID);
+	box_assert_diff(&box, " -" DF " -" QF);
+	box.action.dry_run = true;
+	assert_int_equal(restore(ID), 1);
+	box_assert_diff(&box, " -" DF " -" QF);
+	box.action.dry_run = false;
+	assert_int_equal(restore(ID), 1);
+	assert_false(box.finish_failed);
+	box_assert_diff(&box, "");
+	assert_int_equal(entries(other), 0);
+}
+
+static void test_restore(void **state)
+{
+	(void)state;
+	check_restore();
+}
+
+static void test_restore_across(void **state)
+{
+	(void)state;
+	check_restore();
+}
+
+/* Every message of a queue with groups and d lines, into the trash and back. */
+static void test_restore_each(void **state)
+{
+	struct scan *s = backend_sendmail.scan_begin(box.queue, NULL);
+	struct message_entry e;
+	int n = 0;
+
+	(void)state;
+	for (; backend_sendmail.scan_next(s, &box.arena, &e, NULL) > 0; n++) {
+		const char *id = arena_str(&box.arena, slice_skip(e.name, 2));
+
+		delete_to_other(id);
+		assert_int_equal(restore(id), 1);
+		box_assert_diff(&box, "");
+	}
+	backend_sendmail.scan_end(s);
+	assert_true(n > 4);
+}
+
+static void test_restore_while_queued(void **state)
+{
+	(void)state;
+	assert_int_equal(box_do(&box, OP_SAVE, ID), 1);
+	assert_int_equal(restore(ID), -1);
+	assert_int_equal(box.err.code, ERROR_DENIED);
+	assert_int_equal(entries(other), 3);
+	/* in another state it is queued all the same */
+	assert_int_equal(box_do(&box, OP_HOLD, ID), 1);
+	assert_int_equal(restore(ID), -1);
+	assert_int_equal(entries(other), 3);
+	/* and so is a data file of that id that nobody knows of */
+	assert_int_equal(unlink(path_in(box.dir, "hf" ID)), 0);
+	write_at(path_in(box.path, DF), SLICE("another one's\n"));
+	assert_int_equal(restore(ID), -1);
+	assert_int_equal(box.err.code, ERROR_DENIED);
+	assert_int_equal(entries(other), 3);
+}
+
+static void test_restore_of_a_part(void **state)
+{
+	(void)state;
+	delete_to_other(ID);
+	assert_int_equal(unlink(path_in(other, "df" ID)), 0);
+	assert_int_equal(restore(ID), -1);
+	box_assert_diff(&box, " -" DF " -" QF);
+	assert_int_equal(entries(other), 2);
+}
+
+/* Cut off: the data there; the message back, the rest still in the trash; the control file aside.
+ */
+static void test_restore_goes_on(void **state)
+{
+	(void)state;
+	delete_to_other(ID);
+	assert_int_equal(link(path_in(other, "df" ID), path_in(box.path, DF)), 0);
+	assert_int_equal(rename(path_in(other, "qf" ID), path_in(other, ".mtaq-out." ID)), 0);
+	assert_int_equal(restore(ID), 1);
+	box_assert_diff(&box, "");
+	assert_int_equal(entries(other), 0);
+	delete_to_other(ID);
+	assert_int_equal(link(path_in(other, "df" ID), path_in(box.path, DF)), 0);
+	assert_int_equal(rename(path_in(other, "qf" ID), path_in(box.path, QF)), 0);
+	assert_int_equal(restore(ID), 0);
+	box_assert_diff(&box, "");
+	assert_int_equal(entries(other), 0);
+}
+
+/* A copy that was complete, of a run that was cut off, is taken for what it is. */
+static void test_restore_across_goes_on(void **state)
+{
+	(void)state;
+	delete_to_other(ID);
+	box_run((const char *const[]){"cp", "-p", path_in(other, "df" ID), path_in(box.path, DF),
+				      NULL});
+	assert_int_equal(restore(ID), 1);
+	box_assert_diff(&box, "");
+}
+
+/* A note that names what it must not. */
+static void test_restore_of_a_bad_note(void **state)
+{
+	(void)state;
+	delete_to_other(ID);
+	box_run((const char *const[]){"sed", "-i",
+				      "s/\"name\": \"qf[^\"]*\"/\"name\": \"df" ID "\"/",
+				      path_in(other, ID ".json"), NULL});
+	assert_int_equal(restore(ID), -1);
+	assert_int_equal(box.err.code, ERROR_CORRUPT);
+	box_assert_diff(&box, " -" DF " -" QF);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_move, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_move_across, setup_across, teardown),
+	    cmocka_unit_test_setup_teardown(test_move_to_a_split_directory, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_move_dry_run, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_move_collisions, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_move_goes_on, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_move_targets, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_move_to_itself, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_move_without_data, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_move_to_another_group, setup_groups, teardown),
+	    cmocka_unit_test_setup_teardown(test_move_with_a_data_line, setup_groups, teardown),
+	    cmocka_unit_test_setup_teardown(test_move_to_what_a_wildcard_matches, setup_groups,
+					    teardown),
+	    cmocka_unit_test_setup_teardown(test_save, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_save_goes_on, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_save_targets, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_restore, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_restore_across, setup_across, teardown),
+	    cmocka_unit_test_setup_teardown(test_restore_each, setup_groups, teardown),
+	    cmocka_unit_test_setup_teardown(test_restore_while_queued, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_restore_of_a_part, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_restore_goes_on, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_restore_across_goes_on, setup_across, teardown),
+	    cmocka_unit_test_setup_teardown(test_restore_of_a_bad_note, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
