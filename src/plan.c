@@ -7,6 +7,7 @@ struct collector {
 	struct plan *plan;
 	const unsigned char *cells; /* NULL: whatever the state, the backend decides */
 	bool named;
+	bool returns; /* the message will be returned to its sender */
 };
 
 struct chunk_counts {
@@ -40,7 +41,7 @@ static void collect(void *ctx, struct select_chunk *chunk, const struct field_co
 		counts->not_applicable++;
 		return;
 	}
-	counts->null_senders += m->bounce && !m->double_bounce;
+	counts->null_senders += c->returns && m->bounce && !m->double_bounce;
 	id = m->queue->backend->script_id ? m->queue->backend->script_id(fc->arena, m) : m->id;
 	item.id.n = id.n;
 	buf_add(&chunk->out, slice_of((const char *)&item, sizeof item));
@@ -93,7 +94,8 @@ bool plan_make(const struct selection *s, size_t i, enum op op, struct plan *out
 	const parts_t *needs = q->backend->needs;
 	struct collector c = {.plan = out,
 			      .cells = op == OP_UNDO ? NULL : q->backend->actions->ops[op].cells,
-			      .named = s->ids_given || selection_names(s, FIELD_STATE)};
+			      .named = s->ids_given || selection_names(s, FIELD_STATE),
+			      .returns = op == OP_EXPIRE || op == OP_BOUNCE};
 	struct select_request request = {.chunk_data = sizeof(struct chunk_counts),
 					 .ctx = &c,
 					 .each = collect,
@@ -104,7 +106,7 @@ bool plan_make(const struct selection *s, size_t i, enum op op, struct plan *out
 	plan_init(out, q, op, NULL);
 	out->filter = s->per_queue[i].filter;
 	request.parts = (parts_t)(needs[FIELD_STATE] | PART_STAT | PART_DATA);
-	if (op == OP_EXPIRE || op == OP_BOUNCE)
+	if (c.returns)
 		request.parts |= needs[FIELD_BOUNCE];
 	more = selection_run(s, i, &request, &totals);
 	out->scanned = totals.scanned;
