@@ -29,8 +29,9 @@ struct qmail_run {
 	uint8_t *dirty; /* per split directory, and one for what is not split, bits 1 << DIR_x */
 	int *dirty_fds; /* files that were changed in place; open as long as the batch */
 	size_t dirty_fd_count, dirty_fd_room;
-	int folder;    /* of the trash or the target, to be made durable by sync(); -1 */
-	int target_fd; /* save; else -1 */
+	int folder;	       /* of the trash or the target, to be made durable by sync(); -1 */
+	int target_fd;	       /* save: the directory; else -1 */
+	struct action *target; /* move: the same action, on the other queue; else NULL */
 	struct arena arena;
 	struct rewrite *rewrite; /* once run_rewrite() was asked for it */
 };
@@ -53,6 +54,10 @@ int tcpto_clear(const struct queue_qmail *q, struct error *err);
 
 /* ---- actrun.c ---- */
 
+/* Empty; NULL when out of memory. Freed by qmail_run_end(). */
+struct qmail_run *run_new(const struct queue_qmail *q);
+/* Be the one that acts on it, and know whether qmail-send runs. */
+int run_claim(struct action *a, struct error *err);
 int qmail_run_begin(struct action *a, struct error *err);
 void qmail_run_end(struct action *a);
 int qmail_batch_begin(struct action *a, struct error *err);
@@ -64,6 +69,12 @@ void run_dirty(struct action *a, enum qmail_file f, uint64_t n);
 void run_dirty_fd(struct action *a, int fd);
 /* How this qmail rewrites recipients. NULL with err. */
 const struct rewrite *run_rewrite(struct action *a, struct error *err);
+
+/* ---- target.c ---- */
+
+/* Open what save and move name; refuse what cannot be. Nothing for other actions. */
+int target_open(struct action *a, struct error *err);
+void target_close(struct action *a);
 
 /* ---- pin.c ---- */
 
@@ -120,6 +131,9 @@ int qmail_drop_commit(struct action *a, struct held *h, struct error *err);
 int qmail_save_prepare(struct action *a, struct held *h, struct error *err);
 int qmail_save_commit(struct action *a, struct held *h, struct error *err);
 
+int qmail_move_prepare(struct action *a, struct held *h, struct error *err);
+int qmail_move_commit(struct action *a, struct held *h, struct error *err);
+int qmail_move_finish(struct action *a, struct held *h, struct error *err);
 int qmail_restore_take(struct action *a, struct held *h, struct error *err);
 int qmail_restore_prepare(struct action *a, struct held *h, struct error *err);
 int qmail_restore_commit(struct action *a, struct held *h, struct error *err);

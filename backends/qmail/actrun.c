@@ -110,70 +110,47 @@ static int check_lifetime(const struct action *a, struct error *err)
 			 a->queue->dir, c->lifetime_from, a->queue->dir);
 }
 
-/* Does `st` lie in the queue: is it its directory, or has it one above that is. */
-static bool inside_queue(const struct qmail_run *r, int fd)
+int run_claim(struct action *a, struct error *err)
 {
-	struct stat queue, st, above;
-	int at = dup(fd);
-	bool inside = false;
+	struct qmail_run *r = qmail_run(a);
 
-	if (fstat(r->q->fd, &queue) < 0)
-		queue.st_ino = 0;
-	for (int depth = 0; at >= 0 && depth < 256 && fstat(at, &st) == 0; depth++) {
-		int up = openat(at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-		inside |= st.st_ino == queue.st_ino && st.st_dev == queue.st_dev;
-		sys_close(at);
-		at = up;
-		if (up < 0 || fstat(up, &above) < 0 ||
-		    (above.st_ino == st.st_ino && above.st_dev == st.st_dev))
-			break;
-	}
-	sys_close(at);
-	return inside;
+	if (find_owners(r, err) < 0 || (!a->dry_run && lock_queue(r, err) < 0))
+		return -1;
+	return find_send(a, err) < 0 ? -1 : check_methods(a, err);
 }
 
-static int open_target(struct action *a, struct qmail_run *r, struct error *err)
+static int begin(struct action *a, struct error *err)
 {
-	const char *path = a->args->target;
-
-	if (a->op != OP_SAVE)
-		return 0;
-	r->target_fd = sys_open_dir(path, err);
-	if (r->target_fd < 0)
-		return -1;
-	if (inside_queue(r, r->target_fd))
-		return error_set(err, ERROR_USAGE,
-				 "%s lies in the queue: copies are kept elsewhere", path);
-	return 0;
-}
-
-static int begin(struct action *a, struct qmail_run *r, struct error *err)
-{
-	if (check_lifetime(a, err) < 0 || find_owners(r, err) < 0 || open_target(a, r, err) < 0)
-		return -1;
-	if (!a->dry_run && lock_queue(r, err) < 0)
-		return -1;
-	if (find_send(a, err) < 0 || check_methods(a, err) < 0)
+	if (check_lifetime(a, err) < 0 || run_claim(a, err) < 0 || target_open(a, err) < 0)
 		return -1;
 	return check_attempt(a, err);
 }
 
-int qmail_run_begin(struct action *a, struct error *err)
+struct qmail_run *run_new(const struct queue_qmail *q)
 {
 	struct qmail_run *r = calloc(1, sizeof *r);
+
+	if (!r)
+		return NULL;
+	r->q = q;
+	r->mutex = r->folder = r->target_fd = -1;
+	arena_init(&r->arena, 0);
+	r->dirty = calloc((size_t)q->split + 1, 1);
+	if (r->dirty)
+		return r;
+	free(r);
+	return NULL;
+}
+
+int qmail_run_begin(struct action *a, struct error *err)
+{
+	struct qmail_run *r = run_new(queue_qmail(a->queue));
 	struct error e = ERROR_INIT;
 
 	if (!r)
 		return error_set(err, ERROR_NOMEM, "out of memory");
-	r->q = queue_qmail(a->queue);
-	r->mutex = r->folder = r->target_fd = -1;
-	arena_init(&r->arena, 0);
-	r->dirty = calloc((size_t)r->q->split + 1, 1);
 	a->own = r;
-	if (!r->dirty)
-		error_set(&e, ERROR_NOMEM, "out of memory");
-	else if (begin(a, r, &e) == 0)
+	if (begin(a, &e) == 0)
 		return 0;
 	qmail_run_end(a);
 	e.scope = SCOPE_QUEUE;
@@ -186,8 +163,8 @@ void qmail_run_end(struct action *a)
 {
 	struct qmail_run *r = qmail_run(a);
 
+	target_close(a);
 	sys_close(r->mutex);
-	sys_close(r->target_fd);
 	if (r->locked)
 		flock(r->q->fd, LOCK_UN);
 	free(r->dirty);
@@ -225,8 +202,10 @@ int qmail_batch_begin(struct action *a, struct error *err)
 	if (!a->offline || a->dry_run)
 		return 0;
 	r->mutex = mutex_take(r->q, &e);
-	if (r->mutex >= 0)
+	if (r->mutex >= 0 && (!r->target || qmail_batch_begin(r->target, &e) == 0))
 		return 0;
+	sys_close(r->mutex);
+	r->mutex = -1;
 	if (e.code == ERROR_BUSY) {
 		a->offline = false;
 		if (check_methods(a, NULL) == 0 && check_attempt(a, NULL) == 0)
@@ -241,6 +220,8 @@ void qmail_batch_end(struct action *a)
 {
 	struct qmail_run *r = qmail_run(a);
 
+	if (r->target)
+		qmail_batch_end(r->target);
 	sys_close(r->mutex);
 	r->mutex = -1;
 }
@@ -313,6 +294,8 @@ int qmail_sync(struct action *a, struct error *err)
 	if (r->folder >= 0 && fsync(r->folder) < 0)
 		result = error_sys(err, errno, "the folder of the copy");
 	r->folder = -1;
+	if (r->target && qmail_sync(r->target, err) < 0)
+		result = -1;
 	return result;
 }
 

@@ -45,6 +45,8 @@ const struct backend_actions qmail_actions = {
     .ops[OP_DELETE] = {CELLS(CELL_YES, CELL_OFFLINE, CELL_NA), BOTH, BACK, STEPS(delete),
 		       .finish = qmail_delete_finish},
     .ops[OP_DROP] = {CELLS(CELL_YES, CELL_OFFLINE, CELL_NA), BOTH, BACK, STEPS(drop)},
+    .ops[OP_MOVE] = {CELLS(CELL_YES, CELL_NA, CELL_NA), .methods = METHOD_OFFLINE, BACK,
+		     STEPS(move), .finish = qmail_move_finish},
     .ops[OP_SAVE] = {CELLS(CELL_YES, CELL_YES, CELL_YES), BOTH, STEPS(save)},
     .ops[OP_RESTORE] = {BOTH, BACK, STEPS(restore), .finish = qmail_restore_finish},
     .ops[OP_UNDO] = {BOTH, BACK, STEPS(undo)},

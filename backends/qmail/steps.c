@@ -107,6 +107,29 @@ int step_link(struct action *a, enum qmail_file from, enum qmail_file to, uint64
 	return r < 0 ? -1 : 0;
 }
 
+int step_move(struct action *from, struct action *to, enum qmail_file f, uint64_t n, uint64_t new,
+	      struct error *err)
+{
+	struct spot old, other;
+	int r = 1;
+
+	if (open_spot(from, f, n, &old, err) < 0)
+		return -1;
+	if (open_spot(to, f, new, &other, err) < 0) {
+		sys_close(old.dir);
+		return -1;
+	}
+	if (renameat(old.dir, old.name, other.dir, other.name) < 0) {
+		r = errno == ENOENT ? 0 : error_sys(err, errno, "%s", old.path);
+	} else {
+		run_dirty(from, f, n);
+		run_dirty(to, f, new);
+	}
+	sys_close(old.dir);
+	sys_close(other.dir);
+	return r;
+}
+
 /* As qmail-queue does it: the link first, so that nothing is ever written over. */
 int step_adopt(struct action *a, const char *pid_name, uint64_t n, struct error *err)
 {

@@ -27,6 +27,10 @@ int step_link_in(struct action *a, int folder, const char *name, enum qmail_file
 /* The same file under another name: intd as todo. -1; ERROR_BUSY when it is taken. */
 int step_link(struct action *a, enum qmail_file from, enum qmail_file to, uint64_t n,
 	      struct error *err);
+/* Move it to another queue on the same filesystem, whatever has the name there goes: 1, 0 when it
+ * is not there, -1. */
+int step_move(struct action *from, struct action *to, enum qmail_file f, uint64_t n, uint64_t new,
+	      struct error *err);
 /* A file of pid/ becomes mess of message `n`, which must be free. */
 int step_adopt(struct action *a, const char *pid_name, uint64_t n, struct error *err);
 
