@@ -77,8 +77,10 @@ static void act(struct run *run, enum op op, const struct act_options *o)
 	acting_fill(&request, &o->common);
 	if (!complete(run, op, o))
 		return;
-	if (selection_prepare(run, &s) && selection_unambiguous(&s))
+	if (selection_prepare(run, &s) && selection_unambiguous(&s)) {
+		request.args.whole_queue |= s.all && !s.filter && !run->selectors.limit.given;
 		action_run(run, &s, &request, &counts);
+	}
 	selection_free(&s);
 }
 
