@@ -73,8 +73,8 @@ const struct rewrite *run_rewrite(struct action *a, struct error *err);
 /* ---- target.c ---- */
 
 /* Open what save and move name; refuse what cannot be. Nothing for other actions. */
-int target_open(struct action *a, struct error *err);
-void target_close(struct action *a);
+int qmail_target_open(struct action *a, struct error *err);
+void qmail_target_close(struct action *a);
 
 /* ---- pin.c ---- */
 

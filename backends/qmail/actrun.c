@@ -121,7 +121,7 @@ int run_claim(struct action *a, struct error *err)
 
 static int begin(struct action *a, struct error *err)
 {
-	if (check_lifetime(a, err) < 0 || run_claim(a, err) < 0 || target_open(a, err) < 0)
+	if (check_lifetime(a, err) < 0 || run_claim(a, err) < 0 || qmail_target_open(a, err) < 0)
 		return -1;
 	return check_attempt(a, err);
 }
@@ -163,7 +163,7 @@ void qmail_run_end(struct action *a)
 {
 	struct qmail_run *r = qmail_run(a);
 
-	target_close(a);
+	qmail_target_close(a);
 	sys_close(r->mutex);
 	if (r->locked)
 		flock(r->q->fd, LOCK_UN);

@@ -130,7 +130,7 @@ static int open_other(struct action *a, struct error *err)
 	return run_claim(t, err);
 }
 
-int target_open(struct action *a, struct error *err)
+int qmail_target_open(struct action *a, struct error *err)
 {
 	switch (a->op) {
 	case OP_SAVE:
@@ -142,7 +142,7 @@ int target_open(struct action *a, struct error *err)
 	}
 }
 
-void target_close(struct action *a)
+void qmail_target_close(struct action *a)
 {
 	struct qmail_run *r = qmail_run(a);
 
