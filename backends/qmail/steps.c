@@ -120,7 +120,7 @@ int step_move(struct action *from, struct action *to, enum qmail_file f, uint64_
 		return -1;
 	}
 	if (renameat(old.dir, old.name, other.dir, other.name) < 0) {
-		r = errno == ENOENT ? 0 : error_sys(err, errno, "%s", old.path);
+		r = errno == ENOENT ? 0 : error_sys(err, errno, "%s", old.path.full);
 	} else {
 		run_dirty(from, f, n);
 		run_dirty(to, f, new);
