@@ -32,8 +32,9 @@ struct select_request {
 	const struct filter *filter; /* bound to this queue; NULL selects all */
 	parts_t parts;		     /* that each() needs beyond the filter's */
 	parts_t quiet_parts; /* the same, but when one cannot be had that is not reported */
-	unsigned states; /* bits 1 << STATE_x: messages known to be in another state are passed
-			    over; 0: all */
+	unsigned states; /* bits 1 << STATE_x: messages in another state are passed over, what tells
+			    the state is loaded of those that match; one whose state cannot be told
+			    is not passed over; 0: all */
 	/* Take these instead of a scan (ids, a second pass): pointers that stay valid. */
 	const struct message_entry *entries;
 	size_t entry_count;

@@ -102,7 +102,7 @@ struct backend {
 	 * when it cannot be read. */
 	int (*detect)(const char *dir, struct error *err);
 	/* Open all of the queue's directories. `config` is -C FILE or NULL; `now` the run's clock. Trouble with one of
-	 * several directories goes to `trouble` and does not fail the open. NULL with err. */
+	 * several directories goes to `trouble` (never NULL) and does not fail the open. NULL with err. */
 	struct queue *(*open)(const struct queue_spec *spec, const char *config, int64_t now, trouble_fn *trouble,
 			      void *ctx, struct error *err);
 	void (*close)(struct queue *q);
