@@ -63,6 +63,9 @@ struct select_totals {
  * away, out of threads). Totals are true in each case. */
 int select_run(const struct select_request *r, struct select_totals *totals, struct error *err);
 
+/* For each(): append "PROGRAM: text" to chunk->err and count the error. */
+void select_report(struct select_chunk *chunk, const char *program, const struct error *err);
+
 /* Look up an id that the user named: as backend->find. */
 int select_find(const struct queue *q, struct slice id, struct arena *names,
 		struct message_entry *out, int room, struct error *err);
