@@ -138,7 +138,8 @@ struct backend {
 	/* Files of this message, for `show`: role ("control", "data", ...) and path. Calls fn only for those that exist. */
 	void (*files)(const struct message *m, void (*fn)(void *ctx, const char *role, const char *path), void *ctx);
 	/* Open what `cat` prints: the bytes of the message after its header (sendmail: df), or all of it (qmail: mess).
-	 * fd or -1; *whole true when the header is in it. */
+	 * fd or -1; *whole true when the header is in it. Another file than the one that was looked at before is
+	 * ERROR_GONE where names are used again. */
 	int (*open_data)(const struct message *m, bool *whole, struct error *err);
 };
 
