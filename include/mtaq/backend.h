@@ -63,6 +63,7 @@ struct loader {
 	struct arena *arena;
 	struct sys_locks *locks; /* the kernel's table */
 	bool locks_fresh;        /* cleared by the engine at each chunk; PART_LOCK refreshes and sets it */
+	bool held;               /* this process holds the message's lock itself, so nobody else has it */
 	int64_t now;
 };
 
