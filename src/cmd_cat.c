@@ -58,9 +58,25 @@ static void put_headers(struct cat *c, const struct field_context *fc)
 	}
 }
 
+/* Without the beginning of a character at its end, which the next piece brings whole. */
+static struct slice whole_characters(struct slice s)
+{
+	for (size_t n = 1; n <= 3 && n < s.n; n++) {
+		unsigned char lead = (unsigned char)s.p[s.n - n];
+
+		if (lead < 0xc0)
+			continue;
+		if ((lead >= 0xf0 && n < 4) || (lead >= 0xe0 && n < 3) || n < 2)
+			s.n -= n;
+		break;
+	}
+	return s;
+}
+
 static void put_file(struct cat *c, const struct message *m, int fd, off_t from)
 {
 	char piece[64 * 1024];
+	struct slice s;
 	ssize_t n;
 
 	while (!c->run->out_lost && (n = sys_pread(fd, piece, sizeof piece, from)) != 0) {
@@ -69,19 +85,12 @@ static void put_file(struct cat *c, const struct message *m, int fd, off_t from)
 				 SLICE_ARG(m->id));
 			return;
 		}
-		put(c, slice_of(piece, (size_t)n));
-		from += n;
+		s = slice_of(piece, (size_t)n);
+		if (s.n == sizeof piece)
+			s = whole_characters(s);
+		put(c, s);
+		from += (off_t)s.n;
 	}
-}
-
-/* Where the body begins in a file that has the header too: the bytes of PART_BODY are its tail. */
-static off_t body_offset(int fd, const struct message *m)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0 || !m->body.p)
-		return 0;
-	return st.st_size - (off_t)m->body.n;
 }
 
 static void cat_message(struct cat *c, const struct field_context *fc)
@@ -97,8 +106,12 @@ static void cat_message(struct cat *c, const struct field_context *fc)
 		if (!o->headers)
 			put(c, SLICE("\n"));
 	}
-	if (fd >= 0)
-		put_file(c, m, fd, whole && o->body ? body_offset(fd, m) : 0);
+	if (fd >= 0 && whole && o->body && (!m->body_at.known || (m->failed & PART_HEADER)))
+		run_fail(c->run, STATUS_SOME,
+			 "%s: %" SLICE_FMT ": where its body begins cannot be told", m->queue->name,
+			 SLICE_ARG(m->id));
+	else if (fd >= 0)
+		put_file(c, m, fd, whole && o->body ? (off_t)m->body_at.value : 0);
 	else if (!o->headers)
 		run_fail(c->run, STATUS_SOME, "%s", err.text);
 	sys_close(fd);
@@ -129,8 +142,7 @@ static void cat_queues(struct cat *c, struct selection *s)
 		struct select_request request = {.ctx = c, .each = each, .chunk = chunk_done};
 		struct select_totals totals;
 
-		/* qmail keeps both in one file: where the body begins is known when it is loaded */
-		request.parts = (parts_t)(PART_HEADER | (c->options->body ? PART_BODY : 0));
+		request.parts = PART_HEADER;
 		more = selection_run(s, i, &request, &totals);
 	}
 }

@@ -97,12 +97,8 @@ static void each_printed(void *ctx, struct select_chunk *chunk, const struct fie
 	struct lister *l = ctx;
 	struct error err = ERROR_INIT;
 
-	if (output_message(l->output, c, &chunk->out, &err) < 0) {
-		chunk->errors++;
-		buf_printf(&chunk->err, "%s: ", l->run->program);
-		text_escape(&chunk->err, slice_from(err.text));
-		buf_addc(&chunk->err, '\n');
-	}
+	if (output_message(l->output, c, &chunk->out, &err) < 0)
+		select_report(chunk, l->run->program, &err);
 }
 
 static bool chunk_printed(void *ctx, struct select_chunk *chunk)
@@ -110,7 +106,7 @@ static bool chunk_printed(void *ctx, struct select_chunk *chunk)
 	struct lister *l = ctx;
 	size_t n = chunk->selected;
 
-	run_err(buf_slice(&chunk->err));
+	lister_err(l, buf_slice(&chunk->err));
 	if (l->limited && n > l->left)
 		n = (size_t)l->left;
 	if (n == chunk->selected)
@@ -133,6 +129,7 @@ static void each_sorted(void *ctx, struct select_chunk *chunk, const struct fiel
 {
 	struct lister *l = ctx;
 	size_t start = chunk->out.n, key, text;
+	struct error err = ERROR_INIT;
 	struct record r;
 
 	buf_room(&chunk->out, sizeof r);
@@ -140,7 +137,9 @@ static void each_sorted(void *ctx, struct select_chunk *chunk, const struct fiel
 	key = chunk->out.n;
 	if (sort_encode(&l->sort, c, &chunk->out) < 0) {
 		chunk->out.n = start;
-		chunk->errors++;
+		error_set(&err, ERROR_LIMIT, "%s: %" SLICE_FMT ": too large to sort by",
+			  c->message->queue->name, SLICE_ARG(c->message->id));
+		select_report(chunk, l->run->program, &err);
 		return;
 	}
 	text = chunk->out.n;
@@ -154,7 +153,7 @@ static bool chunk_sorted(void *ctx, struct select_chunk *chunk)
 	struct lister *l = ctx;
 	struct slice rest = buf_slice(&chunk->out);
 
-	run_err(buf_slice(&chunk->err));
+	lister_err(l, buf_slice(&chunk->err));
 	while (rest.n) {
 		struct record r;
 
@@ -202,7 +201,8 @@ static void report_progress(void *ctx, unsigned long scanned)
 	struct lister *l = ctx;
 	char line[64];
 
-	if (!l->run->err_tty || l->run->out_tty || scanned < l->next_progress)
+	if (!l->run->err_tty || l->run->out_tty || l->run->globals.quiet ||
+	    scanned < l->next_progress)
 		return;
 	snprintf(line, sizeof line, "\r%lu messages read ", scanned);
 	run_err(slice_from(line));
@@ -210,11 +210,19 @@ static void report_progress(void *ctx, unsigned long scanned)
 	l->progress_shown = true;
 }
 
+/* The line of progress goes before anything else comes, and at the end. */
 static void clear_progress(struct lister *l)
 {
 	if (l->progress_shown)
 		run_err(SLICE("\r                                        \r"));
 	l->progress_shown = false;
+}
+
+void lister_err(struct lister *l, struct slice lines)
+{
+	if (lines.n)
+		clear_progress(l);
+	run_err(lines);
 }
 
 static bool list_queue(struct lister *l, size_t i)

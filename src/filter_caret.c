@@ -3,18 +3,6 @@
 
 enum { BEFORE = 60, COLUMNS = 100 };
 
-/* As text_escape(), but a backslash stays one: this is what the user wrote. */
-static void escape_written(struct buf *b, struct slice s)
-{
-	struct slice part;
-
-	for (bool first = true; slice_cut(&s, '\\', &part); first = false) {
-		if (!first)
-			buf_addc(b, '\\');
-		text_escape(b, part);
-	}
-}
-
 /* Where to begin so that what stands before `offset` takes at most BEFORE columns; it is left in
  * `b`. */
 static size_t window_start(struct buf *b, struct slice text, size_t offset)
@@ -25,7 +13,7 @@ static size_t window_start(struct buf *b, struct slice text, size_t offset)
 		while (at < offset && ((unsigned char)text.p[at] & 0xc0) == 0x80)
 			at++;
 		buf_clear(b);
-		escape_written(b, slice_of(text.p + at, offset - at));
+		text_escape_written(b, slice_of(text.p + at, offset - at));
 		if (at == offset || text_width(buf_slice(b)) <= BEFORE)
 			return at;
 	}
@@ -44,7 +32,7 @@ void filter_caret(struct buf *out, struct slice text, size_t offset)
 	buf_init(&after);
 	start = window_start(&before, text, offset);
 	width = text_width(buf_slice(&before)) + (start ? 3 : 0);
-	escape_written(&after, slice_take(slice_skip(text, offset), COLUMNS * 4));
+	text_escape_written(&after, slice_take(slice_skip(text, offset), COLUMNS * 4));
 	room = COLUMNS - width;
 	shown = text_take_width(buf_slice(&after), room, &room);
 	cut = shown.n < after.n || text.n - offset > COLUMNS * 4;

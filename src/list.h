@@ -23,6 +23,8 @@ struct lister {
 
 /* Print and free. */
 void lister_put(struct lister *l, struct buf *b);
+/* Lines to stderr. */
+void lister_err(struct lister *l, struct slice lines);
 /* List queue `i` unit by unit (OUTPUT_UNITS): first all priorities, then each unit in order.
  * `request` prints. False: stop. */
 bool lister_units(struct lister *l, size_t i, const struct select_request *request);

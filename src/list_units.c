@@ -13,6 +13,7 @@ struct ranked {
 };
 
 struct ranking {
+	struct lister *lister;
 	const struct select_request *print; /* what will print them */
 	struct ranked *list;
 	size_t count, room;
@@ -46,7 +47,7 @@ static bool chunk_ranked(void *ctx, struct select_chunk *chunk)
 	struct ranking *k = ctx;
 	struct slice rest = buf_slice(&chunk->out);
 
-	run_err(buf_slice(&chunk->err));
+	lister_err(k->lister, buf_slice(&chunk->err));
 	while (rest.n) {
 		struct ranked r;
 
@@ -144,7 +145,7 @@ bool lister_units(struct lister *l, size_t queue, const struct select_request *r
 {
 	const struct queue *q = l->selection.queues.list[queue];
 	struct unit_list units = q->backend->units(q);
-	struct ranking k = {.print = request};
+	struct ranking k = {.lister = l, .print = request};
 	size_t at = 0;
 	bool more;
 

@@ -56,12 +56,15 @@ static void apply_globals(struct run *run)
 	run->color = want_color(run);
 }
 
-static void print_help(struct run *run, const struct command *c)
+/* --version and --help, wherever they stand. */
+static void print_about(struct run *run, const struct command *c)
 {
 	struct buf b;
 
 	buf_init(&b);
-	if (c)
+	if (run->globals.version)
+		buf_adds(&b, "mtaq " PACKAGE_VERSION "\n");
+	else if (c)
 		command_help(c, &b);
 	else
 		command_overview(&b);
@@ -87,8 +90,8 @@ static void run_command(struct run *run, const struct command *c, int argc, char
 	}
 	run->words = argv + first;
 	run->word_count = (size_t)(argc - first);
-	if (run->globals.help) {
-		print_help(run, c);
+	if (run->globals.help || run->globals.version) {
+		print_about(run, c);
 		return;
 	}
 	apply_globals(run);
@@ -109,10 +112,8 @@ static void run_words(struct run *run, int argc, char **argv)
 
 	if (options_parse(&globals, 1, argc, argv, true, &first, &err) < 0)
 		run_fail(run, STATUS_USAGE, "%s (`mtaq help` tells what there is)", err.text);
-	else if (run->globals.version)
-		run_out(run, SLICE("mtaq " PACKAGE_VERSION "\n"));
-	else if (run->globals.help)
-		print_help(run, NULL);
+	else if (run->globals.help || run->globals.version)
+		print_about(run, NULL);
 	else if (first == argc)
 		run_fail(run, STATUS_USAGE, "which command? (`mtaq help` lists them)");
 	else if ((c = command_find(argv[first])) == NULL)

@@ -91,7 +91,8 @@ int output_message(const struct output *o, const struct field_context *c, struct
 	if (o->kind->message(o, c, out) == 0)
 		return 0;
 	out->n = before;
-	return error_set(err, ERROR_LIMIT, "too large to print (limit %u MiB)",
+	return error_set(err, ERROR_LIMIT, "%s: %" SLICE_FMT ": too large to print (limit %u MiB)",
+			 c->message->queue->name, SLICE_ARG(c->message->id),
 			 LIMIT_MESSAGE_BYTES >> 20);
 }
 

@@ -56,24 +56,37 @@ void run_note(struct run *run, const char *fmt, ...)
 
 enum status run_expression_error(struct run *run, struct slice text, const struct error *err)
 {
+	enum status st = status_of_error(err);
 	struct buf b;
 
-	run_error(run, err);
-	if (err->offset != (size_t)-1) {
-		buf_init(&b);
+	/* past a limit, too, it is the user who has to write it otherwise */
+	if (st == STATUS_SOME)
+		st = STATUS_USAGE;
+	run->status = status_worse(run->status, st);
+	buf_init(&b);
+	buf_printf(&b, "%s: ", run->program);
+	text_escape_written(&b, slice_from(err->text));
+	buf_addc(&b, '\n');
+	if (err->offset != (size_t)-1)
 		filter_caret(&b, text, err->offset);
-		run_err(buf_slice(&b));
-		buf_free(&b);
-	}
-	return STATUS_USAGE;
+	run_err(buf_slice(&b));
+	buf_free(&b);
+	return st;
+}
+
+static void output_lost(struct run *run, int errnum)
+{
+	struct error err = ERROR_INIT;
+
+	run->out_lost = true;
+	error_sys(&err, errnum, "standard output");
+	run_fail(run, STATUS_IO, "%s", err.text);
 }
 
 bool run_out(struct run *run, struct slice s)
 {
-	if (!run->out_lost && s.n && fwrite(s.p, 1, s.n, stdout) != s.n) {
-		run->out_lost = true;
-		run_fail(run, STATUS_IO, "standard output: write failed");
-	}
+	if (!run->out_lost && s.n && fwrite(s.p, 1, s.n, stdout) != s.n)
+		output_lost(run, errno);
 	return !run->out_lost;
 }
 
@@ -96,9 +109,11 @@ void run_err(struct slice s)
 
 void run_close_output(struct run *run)
 {
+	if (!run->out_lost && fflush(stdout) != 0)
+		output_lost(run, errno);
+	else if (!run->out_lost && ferror(stdout))
+		output_lost(run, EIO);
 	/* EBADF: it was closed before we started, and nothing was written to it */
-	if (!run->out_lost && (fflush(stdout) != 0 || ferror(stdout)))
-		run_fail(run, STATUS_IO, "standard output: write failed");
-	else if (fclose(stdout) != 0 && errno != EBADF && !run->out_lost)
-		run_fail(run, STATUS_IO, "standard output: write failed on close");
+	if (fclose(stdout) != 0 && errno != EBADF && !run->out_lost)
+		output_lost(run, errno);
 }

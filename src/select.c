@@ -218,7 +218,7 @@ static void *worker_main(void *arg)
 static int scan_failed(struct pool *p, struct slot *s, const struct error *err)
 {
 	if (err->scope != SCOPE_RUN) {
-		worker_report(&s->chunk, p->request->program, err);
+		select_report(&s->chunk, p->request->program, err);
 		return 1;
 	}
 	pthread_mutex_lock(&p->mutex);

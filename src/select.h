@@ -32,8 +32,9 @@ struct select_request {
 	const struct filter *filter; /* bound to this queue; NULL selects all */
 	parts_t parts;		     /* that each() needs beyond the filter's */
 	parts_t quiet_parts; /* the same, but when one cannot be had that is not reported */
-	unsigned states; /* bits 1 << STATE_x: messages known to be in another state are passed
-			    over; 0: all */
+	unsigned states; /* bits 1 << STATE_x: messages in another state are passed over, what tells
+			    the state is loaded of those that match; one whose state cannot be told
+			    is not passed over; 0: all */
 	/* Take these instead of a scan (ids, a second pass): pointers that stay valid. */
 	const struct message_entry *entries;
 	size_t entry_count;
@@ -61,6 +62,9 @@ struct select_totals {
 /* Run it. 0; -1 with err (SCOPE_QUEUE: this queue could not be read on; SCOPE_RUN: a pattern ran
  * away, out of threads). Totals are true in each case. */
 int select_run(const struct select_request *r, struct select_totals *totals, struct error *err);
+
+/* For each(): append "PROGRAM: text" to chunk->err and count the error. */
+void select_report(struct select_chunk *chunk, const char *program, const struct error *err);
 
 /* Look up an id that the user named: as backend->find. */
 int select_find(const struct queue *q, struct slice id, struct arena *names,

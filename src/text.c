@@ -101,6 +101,17 @@ void text_escape(struct buf *b, struct slice s)
 	}
 }
 
+void text_escape_written(struct buf *b, struct slice s)
+{
+	struct slice part;
+
+	for (bool first = true; slice_cut(&s, '\\', &part); first = false) {
+		if (!first)
+			buf_addc(b, '\\');
+		text_escape(b, part);
+	}
+}
+
 static size_t line_length(struct slice s)
 {
 	size_t i = 0;

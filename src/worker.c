@@ -37,7 +37,7 @@ static void report_line(struct buf *b, const char *program, struct slice text)
 	buf_addc(b, '\n');
 }
 
-void worker_report(struct select_chunk *chunk, const char *program, const struct error *err)
+void select_report(struct select_chunk *chunk, const char *program, const struct error *err)
 {
 	chunk->errors++;
 	report_line(&chunk->err, program, slice_from(err->text));
@@ -145,7 +145,7 @@ void worker_message(struct worker *w, const struct message_entry *e, struct sele
 	} else if (v == VERDICT_ERROR && err.code == ERROR_BUSY) {
 		chunk->gone++; /* not there yet: its writer has not finished it */
 	} else if (v == VERDICT_ERROR) {
-		worker_report(chunk, r->program, &err);
+		select_report(chunk, r->program, &err);
 	} else if (v == VERDICT_YES) {
 		report_failed_parts(w, &m, parts, chunk);
 		r->each(r->ctx, chunk, &c);

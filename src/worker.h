@@ -23,7 +23,5 @@ void worker_free(struct worker *w);
 void worker_begin_chunk(struct worker *w);
 /* Handle one message; everything it produces goes to `chunk`. */
 void worker_message(struct worker *w, const struct message_entry *e, struct select_chunk *chunk);
-/* Append "PROGRAM: text" to chunk->err and count the error. */
-void worker_report(struct select_chunk *chunk, const char *program, const struct error *err);
 
 #endif

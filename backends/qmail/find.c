@@ -99,6 +99,8 @@ int qmail_find(const struct queue *base, struct slice id, struct arena *names,
 	    .name = arena_printf(names, "%llu", (unsigned long long)w.number),
 	    .number = w.number,
 	    .seen = seen,
+	    .pinned = w.has_mtime,
+	    .data_mtime_ns = w.mtime_ns,
 	};
 	return out->name.p ? 1 : error_set(err, ERROR_NOMEM, "out of memory");
 }

@@ -221,6 +221,8 @@ void qmail_begin(const struct queue *base, const struct message_entry *e, struct
 void qmail_load(struct loader *l, struct message *m, parts_t want);
 /* The parts of the mess file: DATA, HEADER, BODY. */
 void mess_load(struct message *m, parts_t want);
+/* Is an open mess file still that of the message, as far as it was looked at? */
+bool mess_is_same(const struct message *m, const struct stat *st);
 void part_fail(struct message *m, enum part_index i, const struct error *e);
 
 #endif

@@ -425,6 +425,17 @@ static void load_envelope(struct message *m, parts_t want)
 	m->gone = true;
 }
 
+/* mess comes before all else of a message and goes last: while it is the one that the id told of,
+ * what was read before is that message's too. */
+static void check_pinned(struct message *m)
+{
+	struct stat st;
+	int r = qmail_stat(queue_of(m), FILE_MESS, m->entry.number, &st, NULL);
+
+	if (r == 0 || (r > 0 && qmail_mtime_ns(&st) != m->entry.data_mtime_ns))
+		m->gone = true;
+}
+
 void qmail_load(struct loader *l, struct message *m, parts_t want)
 {
 	parts_t need = (parts_t)(want & ~m->have);
@@ -437,5 +448,7 @@ void qmail_load(struct loader *l, struct message *m, parts_t want)
 	need = (parts_t)(want & ~m->have);
 	if (!m->gone && (need & (PART_DATA | PART_HEADER | PART_BODY)))
 		mess_load(m, need);
+	if (m->entry.pinned && !m->gone)
+		check_pinned(m);
 	m->have |= need & (PART_LOCK | PART_LOG);
 }

@@ -80,6 +80,14 @@ static void load_data(struct message *m)
 		part_fail(m, PART_DATA_I, &e);
 }
 
+/* The number is the file's inode: it is the time that tells a message from the next of that number.
+ */
+bool mess_is_same(const struct message *m, const struct stat *st)
+{
+	return !m->identity.data_ino || (m->identity.data_ino == (uint64_t)st->st_ino &&
+					 m->identity.data_mtime_ns == qmail_mtime_ns(st));
+}
+
 /* fd of mess, or -1 with *e or m->gone. Another file than the one that was looked at before is
  * another message. */
 static int open_mess(struct message *m, struct stat *st, struct error *e)
@@ -96,7 +104,7 @@ static int open_mess(struct message *m, struct stat *st, struct error *e)
 	}
 	if (fd < 0)
 		return -1;
-	if (m->identity.data_ino && m->identity.data_ino != (uint64_t)st->st_ino) {
+	if (!mess_is_same(m, st)) {
 		m->gone = true;
 		sys_close(fd);
 		return -1;
@@ -167,6 +175,7 @@ static int parse_header(struct message *m, struct slice text, struct slice *body
 		return -1;
 	}
 	m->headers = headers;
+	m->body_at = number_of(body->p ? body->p - text.p : (int64_t)text.n);
 	return 0;
 }
 
@@ -254,7 +263,8 @@ void mess_load(struct message *m, parts_t want)
 	}
 	if (want & PART_BODY)
 		load_body(m, fd, &st, path.full);
-	else
+	/* a body that is too large leaves the header to be read by itself */
+	if (want & PART_HEADER & ~m->have)
 		load_header(m, fd, path.full);
 	sys_close(fd);
 }

@@ -258,11 +258,17 @@ static int open_data(const struct message *m, bool *whole, struct error *err)
 {
 	const struct queue_qmail *q = queue_qmail(m->queue);
 	struct file_path path;
+	struct stat st;
+	int fd;
 
 	*whole = true;
 	if (qmail_path(q, FILE_MESS, m->entry.number, &path, err) < 0)
 		return -1;
-	return sys_open_file(q->fd, path.name, SYS_READ, path.full, NULL, err);
+	fd = sys_open_file(q->fd, path.name, SYS_READ, path.full, &st, err);
+	if (fd < 0 || mess_is_same(m, &st))
+		return fd;
+	sys_close(fd);
+	return error_set(err, ERROR_GONE, "%s is another message by now", path.full);
 }
 
 /* ---- the table ---- */

@@ -333,15 +333,59 @@ const struct sendmail_unit *sendmail_data_unit(const struct message *m)
 	return layout_find(&sendmail_queue(m->queue)->layout, q->data_dir);
 }
 
-/* The data file is not where it should be. sendmail removes it just before the control file: look
- * again whether the message is still there. */
-static void data_missing(struct message *m)
+static int probe_lock(struct message *m, struct error *err)
 {
-	struct error err = ERROR_INIT;
 	struct file_path f;
+	struct stat st;
+	int fd, r;
+
+	if (m->identity.control_size == 0)
+		return -1; /* sendmail is about to lock it itself, and gives up when it cannot */
+	make_path(&f, unit_of(m)->qf, "", m->entry.name);
+	fd = open_control(m, &f, &st, err);
+	if (fd < 0)
+		return -1;
+	r = st.st_size ? sys_probe_locked(fd) : -1;
+	sys_close(fd);
+	return r;
+}
+
+/* Does sendmail work on it: 1, 0, -1 cannot tell. Its stat must be there. */
+static int ask_lock(struct loader *l, struct message *m, struct error *err)
+{
+	int locked;
+
+	if (l->held)
+		return 0;
+	if (!l->locks_fresh) {
+		sys_locks_refresh(l->locks);
+		l->locks_fresh = true;
+	}
+	locked = sys_locks_exclusive(l->locks, m->identity.control_dev, m->identity.control_ino);
+	return locked < 0 ? probe_lock(m, err) : locked;
+}
+
+/* The data file is not where it should be. sendmail removes it just before the control file, whose
+ * lock it holds: then the message has gone, or is going. 0 when it has lost its data: the control
+ * file was there before its lock was asked about, and the same one after. */
+static int data_missing(struct loader *l, struct message *m, struct error *err)
+{
+	struct error unseen = ERROR_INIT;
+	struct file_path f;
+	uint64_t asked = 0;
 
 	make_path(&f, unit_of(m)->qf, "", m->entry.name);
-	stat_control(m, &f, &err);
+	for (int tries = 0; tries < 4; tries++) {
+		if (stat_control(m, &f, &unseen) < 0)
+			return m->gone ? -1 : 0;
+		if (m->identity.control_ino == asked)
+			break;
+		asked = m->identity.control_ino;
+		l->locks_fresh = false; /* it may have been locked since this chunk began */
+		if (ask_lock(l, m, &unseen) > 0)
+			return error_set(err, ERROR_BUSY, "%s: sendmail is at work on it", f.path);
+	}
+	return 0;
 }
 
 static void note_data(struct message *m, const struct stat *st)
@@ -390,9 +434,12 @@ static void load_data(struct loader *l, struct message *m)
 		fail(m, PART_DATA, &err);
 		return;
 	}
-	data_missing(m);
-	if (m->gone)
+	error_clear(&err);
+	if (data_missing(l, m, &err) < 0) {
+		if (!m->gone)
+			fail(m, PART_DATA, &err);
 		return;
+	}
 	/* it may lie where a d line says that could not be read */
 	if ((m->failed & PART_CONTROL) && sendmail_queue(m->queue)->layout.count > 1) {
 		fail(m, PART_DATA, m->why[PART_CONTROL_I]);
@@ -400,7 +447,6 @@ static void load_data(struct loader *l, struct message *m)
 	}
 	if (u)
 		return;
-	error_clear(&err);
 	error_set(&err, ERROR_CORRUPT,
 		  "%s/%" SLICE_FMT ": the data file's directory %" SLICE_FMT
 		  " is not of this queue",
@@ -408,10 +454,10 @@ static void load_data(struct loader *l, struct message *m)
 	fail(m, PART_DATA, &err);
 }
 
-static void load_body(struct message *m)
+static void load_body(struct loader *l, struct message *m)
 {
 	const struct sendmail_unit *u = sendmail_data_unit(m);
-	struct error err = ERROR_INIT;
+	struct error err = ERROR_INIT, busy = ERROR_INIT;
 	struct file_path f;
 	bool whole;
 	int fd;
@@ -423,27 +469,14 @@ static void load_body(struct message *m)
 	}
 	make_path(&f, (u ? u : unit_of(m))->df, "df", m->id);
 	fd = sendmail_open_data(m, &whole, &err);
+	if (fd < 0 && err.code == ERROR_GONE && data_missing(l, m, &busy) < 0)
+		err = busy;
+	if (m->gone)
+		return;
 	if (fd < 0 || sys_read_all(fd, m->size.known ? (size_t)m->size.value : 0, LIMIT_BODY_BYTES,
 				   m->arena, f.path, &m->body, &err) < 0)
 		fail(m, PART_BODY, &err);
 	sys_close(fd);
-}
-
-static int probe_lock(struct message *m, struct error *err)
-{
-	struct file_path f;
-	struct stat st;
-	int fd, r;
-
-	if (m->identity.control_size == 0)
-		return -1; /* sendmail is about to lock it itself, and gives up when it cannot */
-	make_path(&f, unit_of(m)->qf, "", m->entry.name);
-	fd = open_control(m, &f, &st, err);
-	if (fd < 0)
-		return -1;
-	r = st.st_size ? sys_probe_locked(fd) : -1;
-	sys_close(fd);
-	return r;
 }
 
 static void load_lock(struct loader *l, struct message *m)
@@ -455,13 +488,7 @@ static void load_lock(struct loader *l, struct message *m)
 		fail(m, PART_LOCK, m->why[PART_STAT_I]);
 		return;
 	}
-	if (!l->locks_fresh) {
-		sys_locks_refresh(l->locks);
-		l->locks_fresh = true;
-	}
-	m->locked = sys_locks_exclusive(l->locks, m->identity.control_dev, m->identity.control_ino);
-	if (m->locked < 0)
-		m->locked = probe_lock(m, &err);
+	m->locked = ask_lock(l, m, &err);
 	if (m->locked >= 0 || m->gone)
 		return;
 	error_set(&err, ERROR_UNSUPPORTED, "cannot tell whether it is locked");
@@ -508,7 +535,9 @@ void sendmail_load(struct loader *l, struct message *m, parts_t want)
 	if (want & PART_HEADER)
 		load_header(m);
 	if (want & PART_BODY)
-		load_body(m);
+		load_body(l, m);
+	if (m->gone)
+		return;
 	if (want & PART_LOCK)
 		load_lock(l, m);
 	m->have |= want;

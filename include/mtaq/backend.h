@@ -63,6 +63,7 @@ struct loader {
 	struct arena *arena;
 	struct sys_locks *locks; /* the kernel's table */
 	bool locks_fresh;        /* cleared by the engine at each chunk; PART_LOCK refreshes and sets it */
+	bool held;               /* this process holds the message's lock itself, so nobody else has it */
 	int64_t now;
 };
 
@@ -105,7 +106,7 @@ struct backend {
 	 * when it cannot be read. */
 	int (*detect)(const char *dir, struct error *err);
 	/* Open all of the queue's directories. `config` is -C FILE or NULL; `now` the run's clock. Trouble with one of
-	 * several directories goes to `trouble` and does not fail the open. NULL with err. */
+	 * several directories goes to `trouble` (never NULL) and does not fail the open. NULL with err. */
 	struct queue *(*open)(const struct queue_spec *spec, const char *config, int64_t now, trouble_fn *trouble,
 			      void *ctx, struct error *err);
 	void (*close)(struct queue *q);
@@ -141,7 +142,8 @@ struct backend {
 	/* Files of this message, for `show`: role ("control", "data", ...) and path. Calls fn only for those that exist. */
 	void (*files)(const struct message *m, void (*fn)(void *ctx, const char *role, const char *path), void *ctx);
 	/* Open what `cat` prints: the bytes of the message after its header (sendmail: df), or all of it (qmail: mess).
-	 * fd or -1; *whole true when the header is in it. */
+	 * fd or -1; *whole true when the header is in it. Another file than the one that was looked at before is
+	 * ERROR_GONE where names are used again. */
 	int (*open_data)(const struct message *m, bool *whole, struct error *err);
 };
 

@@ -116,6 +116,10 @@ struct message_entry {
 	struct slice name; /* as in the directory */
 	uint64_t number;   /* qmail: the number; else 0 */
 	unsigned seen;     /* the backend's own bits: in which directories the name was seen */
+	/* The id that was asked for told the data file's mtime: with another one it is another message, and gone. Only
+	 * where names are used again. */
+	bool pinned;
+	int64_t data_mtime_ns;
 };
 
 /* What must still be true of a message when it is acted on. */
@@ -171,6 +175,7 @@ struct message {
 	 * result is `raw` itself when nothing had to change; p == NULL when out of memory. */
 	struct slice (*header_bytes)(struct arena *a, const struct message *m, struct slice raw);
 	struct slice body; /* after the header's empty line; none until loaded */
+	struct number body_at; /* where the body begins in a data file that has the header too; PART_HEADER */
 
 	struct slice control_text; /* sendmail: the bytes of the qf; none elsewhere */
 	int locked;                /* 1, 0, -1 not known */

@@ -46,6 +46,8 @@ bool text_needs_escape(struct slice s);
 /* Append `s` for a terminal: control characters, DEL, C1 and bidi controls as \n \t \r \\e.. or \x1b / \u202e, a
  * backslash as two, invalid bytes as U+FFFD; all else as it is. */
 void text_escape(struct buf *b, struct slice s);
+/* As text_escape, but a backslash stays one: for what the user wrote, and what is said of it. */
+void text_escape_written(struct buf *b, struct slice s);
 /* Append `s` without any escaping needed on one line of plain text off a terminal: only LF, CR, NUL and TAB are
  * escaped (so that a line stays a line). */
 void text_escape_line(struct buf *b, struct slice s);

@@ -38,7 +38,8 @@ const struct queue *case_queue(struct contract_case *c)
 	if (c->queue)
 		return c->queue;
 	if (case_on_disk(c)) {
-		fixture_unpack(&c->fixture, c->kind, c->name);
+		if (!c->fixture.dir[0])
+			fixture_unpack(&c->fixture, c->kind, c->name);
 		c->inner = fixture_open(&c->fixture, count_trouble, c);
 	} else {
 		c->inner = open_mem();

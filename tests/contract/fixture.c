@@ -16,6 +16,8 @@
 #define O_NOATIME 0
 #endif
 
+static void remember(const char *dir);
+
 /* ---- unpacking ---- */
 
 static int run_tar(const char *archive, const char *dir)
@@ -64,6 +66,7 @@ void fixture_unpack(struct fixture *f, const char *kind, const char *name)
 		fail_msg("TMPDIR is too long");
 	if (!mkdtemp(f->dir))
 		fail_msg("cannot make %s", f->dir);
+	remember(f->dir);
 	if (run_tar(archive, f->dir) < 0)
 		fail_msg("cannot unpack %s", archive);
 	snprintf(f->queue_dir, sizeof f->queue_dir, "%s/%s", f->dir,
@@ -273,7 +276,7 @@ static void open_up(struct lines *l, const char *path, const struct stat *st)
 {
 	(void)l;
 	if (S_ISDIR(st->st_mode) && (st->st_mode & S_IRWXU) != S_IRWXU && chmod(path, S_IRWXU) < 0)
-		fail_msg("%s: cannot be opened again", path);
+		print_error("%s: cannot be opened again\n", path);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -284,11 +287,47 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
+static void remove_tree(const char *dir)
+{
+	struct stat st;
+
+	if (lstat(dir, &st) < 0)
+		return;
+	free(tree_lines(dir, open_up));
+	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* What a test that failed has left behind. */
+static struct left {
+	char dir[64];
+	struct left *next;
+} * unpacked;
+
+static void remove_left(void)
+{
+	for (struct left *l = unpacked, *next; l; l = next) {
+		next = l->next;
+		remove_tree(l->dir);
+		free(l);
+	}
+	unpacked = NULL;
+}
+
+static void remember(const char *dir)
+{
+	struct left *l = calloc(1, sizeof *l);
+
+	assert_non_null(l);
+	if (!unpacked)
+		atexit(remove_left);
+	snprintf(l->dir, sizeof l->dir, "%s", dir);
+	l->next = unpacked;
+	unpacked = l;
+}
+
 void fixture_remove(struct fixture *f)
 {
-	if (!f->dir[0])
-		return;
-	free(tree_lines(f->dir, open_up));
-	nftw(f->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	if (f->dir[0])
+		remove_tree(f->dir);
 	f->dir[0] = '\0';
 }

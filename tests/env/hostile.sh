@@ -47,6 +47,41 @@ mtaq list -i - <"$tmp/typed" >"$out" 2>"$err" || status=$?
 is "$status $(cat "$out")" '0 60F000000000003' 'blanks and marks around typed ids go, twice is once'
 rm "$queue"/*
 
+# --- a message that is larger than any that is matched
+
+qmail=$(fixture qmail empty)/queue
+printf 'Subject: big\n\n' >"$qmail/mess/0/46"
+truncate -s 70000014 "$qmail/mess/0/46"
+printf 'Fann@example.com\0' >"$qmail/info/0/46"
+printf 'Tbob@example.net\0' >"$qmail/remote/0/46"
+run "$MTAQ" -q "qmail:$qmail" cat --headers 46
+is "$status $(cat "$out")" '0 Subject: big' 'its header'
+run "$MTAQ" -q "qmail:$qmail" cat --body 46
+is "$status $(wc -c <"$out" | tr -d ' ')" '0 70000000' 'its body, and nothing else'
+run "$MTAQ" -q "qmail:$qmail" list -i -e 'body =~ /x/ or subject == "big"'
+is "$status $(grep -c '^46@' "$out")" '0 1' 'a condition that the header decides'
+run "$MTAQ" -q "qmail:$qmail" list -i -e 'body =~ /x/ or subject == "small"'
+is "$status $(cat "$out")" '1 ' 'one that the body decides is an error'
+is "$(wc -l <"$err" | tr -d ' ')" 1 'told once'
+like "$(cat "$err")" 'mess/0/46 is larger than' 'in words that say why'
+{ printf 'Subject: x\n'; yes 'X: y' | head -n 300000; echo; echo body; } >"$qmail/mess/0/46"
+run "$MTAQ" -q "qmail:$qmail" cat --body 46
+is "$status $(cat "$out")" '1 ' 'where the header does not end within its limit no body is printed'
+like "$(cat "$err")" 'where its body begins' 'and it is said why'
+
+# --- characters across the pieces that are read
+
+if command -v python3 >/dev/null 2>&1; then
+	for shift in 0 1 2 3; do
+		{ printf '\n%.*s' $shift 'aaa'; yes "$(printf '\360\237\222\260')" | head -n 40000 | tr -d '\n'; } >"$qmail/mess/0/46"
+		run python3 "$top_srcdir/tests/golden/on_tty.py" 80 "$MTAQ" -q "qmail:$qmail" cat --body 46
+		is "$(tail -c +$((shift + 1)) "$out" | sed "s/$(printf '\360\237\222\260')//g")" '' \
+		    "no character is cut on a terminal, after $shift"
+	done
+else
+	skip 'no python3 to make a terminal' 'no character is cut on a terminal'
+fi
+
 # --- very many ids
 
 mkdir "$tmp/many"

@@ -102,6 +102,54 @@ static void test_todo_decides(void **state)
 	}
 }
 
+static void set_mess_time(const struct box *b, long seconds)
+{
+	const struct timespec times[2] = {{seconds, 5}, {seconds, 5}};
+
+	assert_int_equal(utimensat(b->fd, "mess/0/46", times, 0), 0);
+}
+
+/* The id told which message of that number: another one is gone, whatever is asked, and is not
+ * printed. */
+static void test_id_tells_which(void **state)
+{
+	static const parts_t parts[] = {PART_STAT, PART_CONTROL, PART_RECIPIENTS, ENVELOPE_PARTS,
+					PART_DATA, PART_HEADER,	 PART_BODY};
+	struct error e = ERROR_INIT;
+	struct message_entry entry;
+	struct message m;
+	struct box b;
+	bool whole;
+	int fd;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+		for (int other = 0; other < 2; other++) {
+			start(&b, make_queued, &m);
+			set_mess_time(&b, 1000);
+			assert_int_equal(backend_qmail.find(b.queue, SLICE("46@1000000000005"),
+							    &b.names, &entry, 1, &e),
+					 1);
+			set_mess_time(&b, 1000 + other);
+			backend_qmail.begin(b.queue, &entry, &b.arena, &m);
+			box_load(&b, &m, parts[i]);
+			assert_int_equal(m.gone, other);
+			box_close(&b);
+		}
+	}
+	start(&b, make_queued, &m);
+	box_load(&b, &m, PART_HEADER);
+	fd = backend_qmail.open_data(&m, &whole, &e);
+	assert_true(fd >= 0);
+	close(fd);
+	set_mess_time(&b, 2000);
+	assert_int_equal(backend_qmail.open_data(&m, &whole, &e), -1);
+	assert_int_equal(e.code, ERROR_GONE);
+	box_load(&b, &m, PART_BODY);
+	assert_true(m.gone);
+	box_close(&b);
+}
+
 /* Ended before the first look, or between two; with its mess still there or not. */
 static void test_ended_meanwhile(void **state)
 {
@@ -441,6 +489,7 @@ int main(void)
 	    cmocka_unit_test(test_preprocessed_meanwhile),
 	    cmocka_unit_test(test_arrived_meanwhile),
 	    cmocka_unit_test(test_todo_decides),
+	    cmocka_unit_test(test_id_tells_which),
 	    cmocka_unit_test(test_ended_meanwhile),
 	    cmocka_unit_test(test_ending_meanwhile),
 	    cmocka_unit_test(test_number_used_again),

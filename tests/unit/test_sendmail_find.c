@@ -268,6 +268,9 @@ static void test_locked(void **state)
 		load_parts(&l, 0, PART_LOCK);
 		assert_int_equal(l.m[0].locked, 1);
 	}
+	l.loader.held = true;
+	load_parts(&l, 0, PART_LOCK);
+	assert_int_equal(l.m[0].locked, 0);
 	close(fd);
 	close_loaded(&l);
 }

@@ -3,6 +3,7 @@
 
 #include <mtaq/limits.h>
 
+#include <sys/file.h>
 #include <sys/time.h>
 #ifdef __linux__
 #include <sys/inotify.h>
@@ -495,10 +496,69 @@ static void test_fifo_not_opened(void **state)
 }
 #endif
 
+/* sendmail removes df first, qf then, holding its lock: what is seen between is no message that has
+ * lost its data. */
+static void test_being_removed(void **state)
+{
+	static struct loaded l;
+	int fd;
+
+	(void)state;
+	make_dir("mqueue");
+	make_file("mqueue/qfAAA00001", SLICE("V8\nT1\nS<a>\nRPFD:<b>\n.\n"));
+	fd = open(in_scratch("mqueue/qfAAA00001"), O_RDWR);
+	open_loaded(&l, "mqueue", NULL, NOW);
+	scan_all(&l);
+	load_parts(&l, 0, PART_CONTROL | PART_DATA);
+	assert_int_equal(l.m[0].failed, 0);
+	assert_int_equal(l.m[0].state, STATE_NODATA);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	load_parts(&l, 0, PART_CONTROL | PART_DATA);
+	assert_int_equal(l.m[0].failed, PART_DATA);
+	assert_int_equal(l.m[0].why[PART_DATA_I]->code, ERROR_BUSY);
+	assert_false(l.m[0].state_known);
+	/* our own lock says nothing */
+	l.loader.held = true;
+	load_parts(&l, 0, PART_CONTROL | PART_DATA);
+	assert_int_equal(l.m[0].state, STATE_NODATA);
+	close(fd);
+	close_loaded(&l);
+}
+
+/* The data file goes between the look at it and its opening. */
+static void test_body_removed(void **state)
+{
+	static struct loaded l;
+	int fd;
+
+	(void)state;
+	make_dir("mqueue");
+	make_file("mqueue/qfAAA00001", SLICE("V8\nT1\nS<a>\nRPFD:<b>\n.\n"));
+	make_file("mqueue/dfAAA00001", SLICE("body\n"));
+	fd = open(in_scratch("mqueue/qfAAA00001"), O_RDWR);
+	open_loaded(&l, "mqueue", NULL, NOW);
+	scan_all(&l);
+	load_parts(&l, 0, PART_CONTROL | PART_DATA);
+	assert_int_equal(unlink(in_scratch("mqueue/dfAAA00001")), 0);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	backend_sendmail.load(&l.loader, &l.m[0], PART_BODY);
+	assert_int_equal(l.m[0].why[PART_BODY_I]->code, ERROR_BUSY);
+	load_parts(&l, 0, PART_CONTROL);
+	make_file("mqueue/dfAAA00001", SLICE("body\n"));
+	backend_sendmail.load(&l.loader, &l.m[0], PART_DATA);
+	assert_int_equal(unlink(in_scratch("mqueue/dfAAA00001")), 0);
+	assert_int_equal(unlink(in_scratch("mqueue/qfAAA00001")), 0);
+	backend_sendmail.load(&l.loader, &l.m[0], PART_BODY);
+	assert_true(l.m[0].gone);
+	close(fd);
+	close_loaded(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    IN_SCRATCH(test_fixtures),	      IN_SCRATCH(test_one_message),
+	    IN_SCRATCH(test_fixtures),	      IN_SCRATCH(test_being_removed),
+	    IN_SCRATCH(test_body_removed),    IN_SCRATCH(test_one_message),
 	    IN_SCRATCH(test_header_bytes),    IN_SCRATCH(test_expires_by_class),
 	    IN_SCRATCH(test_reports),	      IN_SCRATCH(test_huge_times),
 	    IN_SCRATCH(test_damage),	      IN_SCRATCH(test_limit_control_bytes),
