@@ -61,7 +61,7 @@ help_options() {
 		}
 		# an argument is in capitals, and stands in the first columns
 		if ($at ~ /^[A-Z][A-Z|]*/ && index($0, " " $at) < 26) {
-			match($at, /^[A-Z|]*/)
+			match($at, /^[A-Z|%]*/)
 			option = option " " substr($at, 1, RLENGTH)
 		}
 		print place, option
