@@ -21,9 +21,9 @@ with_layers() {
 		modules(0, "slice arena error limits map status ascii8")
 		modules(1, "sysio timefmt timeprint calendar text buf utf8 locks spawn")
 		modules(2, "options header rfc2047 charset addr reply submission fold")
-		modules(3, "field fields message value backend op")
+		modules(3, "logline field fields log message value backend op")
 		modules(4, "filter match registry")
-		modules(5, "summary select worker sort action journal logindex trash plan")
+		modules(5, "summary select worker sort action journal logread logindex trash plan")
 		modules(6, "output out template")
 		modules(7, "main cmd global run queues selection ids list")
 	}
@@ -88,7 +88,7 @@ mta_headers() {
 none 'nothing in src includes a header of one MTA' mta_headers
 
 slot_calls() {
-	grep -rnE 'backend->(scan_begin|scan_next|scan_end|find|begin|load)\(' src | grep -v '^src/\(select\|worker\|action\)'
+	grep -rnE 'backend->(scan_begin|scan_next|scan_end|find|begin|load)\(' src | grep -v '^src/\(select\|worker\|action\|logindex\)'
 }
-none 'only the engine (select, worker) and action call the per-message operations' slot_calls
+none 'only the engine (select, worker), action and logindex call the per-message operations' slot_calls
 done_testing
