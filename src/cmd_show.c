@@ -96,10 +96,12 @@ static void add_text(struct buf *b, const char *label, struct slice s)
 static void add_recipient(struct buf *b, const struct recipient *r, const struct field_context *c)
 {
 	static const char *const channels[] = {"", "local ", "remote "};
+	bool cut = c->message->failed & PART_LOG;
 
 	buf_printf(b, "%s%s to ", channels[r->channel], r->done ? "done   " : "pending");
 	text_escape(b, r->address);
-	add_number(b, "attempts", r->attempts);
+	if (!cut || r->attempts.value > 0)
+		add_number(b, cut ? "attempts >=" : "attempts", r->attempts);
 	add_text(b, "status", r->status);
 	if (r->status.p) {
 		add_text(b, "reply", reply_code(r->status));
@@ -174,6 +176,8 @@ static void show_message(void *ctx, struct select_chunk *chunk, const struct fie
 	}
 	for (size_t i = 0; i < m->recipient_count; i++)
 		add_recipient(b, &m->recipients[i], c);
+	for (size_t i = 0; i < m->logged_count; i++)
+		add_recipient(b, &m->logged[i], c);
 	for (size_t i = 0; i < m->macro_count; i++) {
 		buf_adds(b, "macro ");
 		text_escape(b, m->macros[i].name);
@@ -213,7 +217,9 @@ static void show_run(struct run *run, const void *options)
 		    .ctx = run, .each = show_message, .chunk = show_chunk};
 		struct select_totals totals;
 
-		request.parts = (parts_t) ~(PART_BODY | PART_LOG | ~(PART(PART_COUNT) - 1));
+		request.parts = (parts_t) ~(PART_BODY | ~(PART(PART_COUNT) - 1));
+		if (!s.queues.list[i]->log)
+			request.parts &= (parts_t)~PART_LOG;
 		more = selection_run(&s, i, &request, &totals);
 	}
 	selection_free(&s);

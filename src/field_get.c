@@ -205,10 +205,10 @@ enum field_got field_get_dsn(const struct field_context *c, struct field_cursor 
 	return next_code(c, at, out, reply_dsn);
 }
 
-/* The bound recipient's own number, else the message's. */
+/* The bound recipient's own number; the message's where recipients have none of their own. */
 static struct number own_or(const struct recipient *r, struct number own, struct number of_message)
 {
-	return r && own.known ? own : of_message;
+	return r && (own.known || r->attempts.known) ? own : of_message;
 }
 
 #define OWN_GETTER(name, type)                                                                     \

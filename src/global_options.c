@@ -6,6 +6,8 @@ const struct option_row global_options[] = {
      "[sendmail:|qmail:]DIR[,key=value...]; repeatable"},
     {'C', "config", "FILE", OPTION_TEXT, offsetof(struct globals, config),
      "a sendmail.cf in place of the host's"},
+    {0, "log", "FILE", OPTION_LIST, offsetof(struct globals, logs),
+     "the log of a queue's MTA: a file or a directory of multilog; repeatable"},
     {0, "jobs", "N", OPTION_NUMBER, offsetof(struct globals, jobs), "threads (8)"},
     {0, "clock", "TIME", OPTION_TIME, offsetof(struct globals, clock), "pretend that it is TIME"},
     {0, "journal", "DIR", OPTION_TEXT, offsetof(struct globals, journal),

@@ -136,6 +136,7 @@ int main(int argc, char **argv)
 	run_words(&run, argc, argv);
 	run_close_output(&run);
 	text_list_free(&run.globals.queues);
+	text_list_free(&run.globals.logs);
 	text_list_free(&run.selectors.expressions);
 	text_list_free(&run.selectors.senders);
 	text_list_free(&run.selectors.recipients);

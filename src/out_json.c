@@ -185,16 +185,15 @@ static int add_recipient(json_t *list, const struct field_context *c)
 	return -1;
 }
 
-/* The pending or the done recipients as objects. */
+/* The pending or the done ones of `count` recipients as objects. */
 static int put_recipients(json_t *object, const struct field_context *c, const char *name,
-			  bool done)
+			  const struct recipient *recipients, size_t count, bool done)
 {
-	const struct message *m = c->message;
 	struct field_context bound = *c;
 	json_t *list = json_array();
 
-	for (size_t i = 0; list && i < m->recipient_count; i++) {
-		bound.recipient = &m->recipients[i];
+	for (size_t i = 0; list && i < count; i++) {
+		bound.recipient = &recipients[i];
 		if (bound.recipient->done == done && add_recipient(list, &bound) < 0) {
 			json_decref(list);
 			return -1;
@@ -239,6 +238,8 @@ static int put_field(json_t *object, const struct field_context *c, const struct
 
 static int put_message(json_t *object, const struct field_context *c)
 {
+	const struct message *m = c->message;
+
 	if (put(object, "schema_version", json_integer(SCHEMA_VERSION)) < 0)
 		return -1;
 	for (int id = 0; id < FIELD_COUNT; id++) {
@@ -250,12 +251,16 @@ static int put_message(json_t *object, const struct field_context *c)
 			return -1;
 	}
 	if (output_has(c, FIELD_RECIPIENT) == HAS_VALUE &&
-	    put_recipients(object, c, "recipients", false) < 0)
+	    put_recipients(object, c, "recipients", m->recipients, m->recipient_count, false) < 0)
 		return -1;
 	if (output_has(c, FIELD_RECIPIENT_DONE) == HAS_VALUE &&
-	    put_recipients(object, c, "recipients_done", true) < 0)
+	    put_recipients(object, c, "recipients_done", m->recipients, m->recipient_count, true) <
+		0)
 		return -1;
-	return c->message->failed ? put_errors(object, c) : 0;
+	if (m->logged_count && output_has(c, FIELD_STATUS) == HAS_VALUE &&
+	    put_recipients(object, c, "recipients_logged", m->logged, m->logged_count, true) < 0)
+		return -1;
+	return m->failed ? put_errors(object, c) : 0;
 }
 
 /* DEL is the one control character that JSON need not escape. */

@@ -1,6 +1,8 @@
 /* From words to open queues: see queues.h. */
 #include "queues.h"
 
+#include "logindex.h"
+
 #include <mtaq/limits.h>
 
 #include <stdio.h>
@@ -193,22 +195,61 @@ static const struct backend *choose_backend(const struct queue_spec *spec, struc
 	return b;
 }
 
+/* `spec` with the logs of --log as options, unless it names its own or its MTA has none. */
+static struct queue_spec with_logs(struct opener *o, const struct backend *b,
+				   const struct queue_spec *spec)
+{
+	const struct text_list *logs = &o->run->globals.logs;
+	struct queue_spec all = *spec;
+	size_t n = spec->option_count;
+	struct queue_option *list;
+
+	if (!logs->count || !b->log_parse || queue_spec_option(spec, "log"))
+		return all;
+	list = arena_array(&o->run->arena, n + logs->count, sizeof *list);
+	if (!list)
+		abort();
+	for (size_t i = 0; i < n; i++)
+		list[i] = spec->options[i];
+	for (size_t i = 0; i < logs->count; i++)
+		list[n + i] = (struct queue_option){"log", logs->list[i]};
+	all.options = list;
+	all.option_count = n + logs->count;
+	return all;
+}
+
+static struct queue *open_with(struct opener *o, const struct backend *b,
+			       const struct queue_spec *given, struct error *err)
+{
+	struct queue_spec spec = with_logs(o, b, given);
+	struct queue *q = b->open(&spec, o->run->globals.config, o->run->now, tell_trouble, o, err);
+
+	if (q && q->log_count && !(q->log = logindex_new(q)))
+		abort();
+	return q;
+}
+
+static void close_one(struct queue *q)
+{
+	logindex_free(q->log);
+	q->backend->close(q);
+}
+
 static struct queue *open_one(struct opener *o, const struct queue_spec *spec)
 {
-	struct run *run = o->run;
 	struct error err = ERROR_INIT;
 	const struct backend *b = choose_backend(spec, &err);
 	struct queue *q, *known;
 
 	o->tried++;
-	q = b ? b->open(spec, run->globals.config, run->now, tell_trouble, o, &err) : NULL;
+	q = b ? open_with(o, b, spec, &err) : NULL;
 	if (!q) {
 		tell_failure(o, &err);
 		return NULL;
 	}
 	known = queues_named(o->out, slice_from(q->name));
 	if (known) {
-		b->close(q);
+		close_one(q);
 		return known;
 	}
 	add_queue(o->out, q);
@@ -271,6 +312,16 @@ static void open_discovered(struct opener *o)
 			 "DIRECTORY");
 }
 
+/* A log that no queue of the run has would go unread without a word. */
+static void check_logs(struct run *run, const struct queue_list *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (l->list[i]->log_count)
+			return;
+	if (run->globals.logs.count && l->count)
+		run_fail(run, STATUS_USAGE, "--log: no queue here is one whose log is read");
+}
+
 size_t queues_open(struct run *run, struct queue_list *out)
 {
 	struct opener o = {.run = run, .out = out, .told = ERROR_INIT};
@@ -284,6 +335,7 @@ size_t queues_open(struct run *run, struct queue_list *out)
 		open_texts(&o, &words, "MTAQ_QUEUES");
 	else
 		open_discovered(&o);
+	check_logs(run, out);
 	text_list_free(&words);
 	if (run->status == STATUS_USAGE)
 		queues_close(out);
@@ -305,7 +357,7 @@ struct queue *queues_add(struct run *run, struct queue_list *l, const char *text
 void queues_close(struct queue_list *l)
 {
 	for (size_t i = 0; i < l->count; i++)
-		l->list[i]->backend->close(l->list[i]);
+		close_one(l->list[i]);
 	free(l->list);
 	*l = (struct queue_list){0};
 }

@@ -16,7 +16,7 @@
 
 /* Global options. */
 struct globals {
-	struct text_list queues;
+	struct text_list queues, logs;
 	const char *config;
 	struct option_number jobs;
 	struct option_number clock;

@@ -2,6 +2,7 @@
 #include "selection.h"
 
 #include "ids.h"
+#include "logindex.h"
 
 #include <stdlib.h>
 
@@ -167,6 +168,22 @@ static void queue_failed(struct run *run, const struct error *err)
 	run_fail(run, st == STATUS_SOME ? STATUS_NOQUEUE : st, "%s", err->text);
 }
 
+/* A history that the log does not tell whole is no trouble of who only looks; a log that cannot be
+ * read is told once. */
+static void look_quietly(struct select_request *request)
+{
+	request->quiet_parts |= request->parts & PART_LOG;
+	request->parts &= (parts_t)~PART_LOG;
+}
+
+static void tell_log_trouble(struct run *run, const struct queue *q)
+{
+	const struct error *err = logindex_error(q->log);
+
+	if (err)
+		run_fail(run, STATUS_SOME, "%s: %s", q->name, err->text);
+}
+
 bool selection_run(const struct selection *s, size_t i, struct select_request *request,
 		   struct select_totals *totals)
 {
@@ -185,9 +202,11 @@ bool selection_run(const struct selection *s, size_t i, struct select_request *r
 	request->program = s->run->program;
 	if (s->ids_given && !sq->entry_count)
 		return true;
+	look_quietly(request);
 	if (select_run(request, totals, &err) < 0)
 		queue_failed(s->run, &err);
 	if (totals->errors)
 		s->run->status = status_worse(s->run->status, STATUS_SOME);
+	tell_log_trouble(s->run, sq->queue);
 	return !totals->stopped && err.scope != SCOPE_RUN && !s->run->out_lost;
 }

@@ -10,6 +10,10 @@
 
 #include <mtaq/backend.h>
 
+#include <stdatomic.h>
+
+enum { LOG_PLACES = 64 }; /* log= options of one queue */
+
 /* The directories of a queue; the first four are always split. */
 enum qmail_dir {
 	DIR_MESS,
@@ -81,7 +85,10 @@ struct queue_qmail {
 	struct qmail_control control;
 	struct unit unit;
 	const struct unit *units[1];
-	struct arena arena; /* what lives as long as the queue */
+	const char *logs[LOG_PLACES]; /* base.logs */
+	const char *log_why;	      /* why these, or why none */
+	atomic_int send_state;	      /* send_known(): 0 not asked yet, else its answer + 2 */
+	struct arena arena;	      /* what lives as long as the queue */
 };
 
 static inline const struct queue_qmail *queue_qmail(const struct queue *q)
@@ -196,6 +203,32 @@ struct send_process {
 struct send_process send_find(const struct queue_qmail *q);
 /* Is that process still the same one, and not another of its number. */
 bool send_still_there(const struct send_process *p);
+/* send_find().running, asked once. */
+int send_known(const struct queue_qmail *q);
+
+/* ---- log.c: qmail-send's lines ---- */
+
+void qmail_log_parse(struct slice line, struct log_event *out);
+/* An address as the log writes it. p == NULL when out of memory. */
+struct slice qmail_log_address(struct arena *a, struct slice address);
+/* The text of a result with the blanks that the log has no way to write. */
+struct slice qmail_log_text(struct arena *a, struct slice text);
+
+/* ---- logplace.c ---- */
+
+/* Set base.logs and log_why. -1 with ERROR_USAGE when a log that was named cannot be read. */
+int log_find(struct queue_qmail *q, const struct queue_spec *spec, struct error *err);
+/* Is `dir` where this host's own queue is looked for? */
+bool qmail_usual_place(const char *dir);
+
+/* ---- logjoin.c, schedule.c ---- */
+
+/* PART_LOG; the envelope was loaded. */
+void log_load(struct message *m);
+/* What qmail-send plans at the start of an attempt for a message of that birth. */
+int64_t qmail_next_attempt(enum channel channel, int64_t birth, int64_t start);
+/* Set next_attempt of the pending recipients and of the message, where it is exact. */
+void next_attempts(const struct queue_qmail *q, struct message *m);
 
 /* ---- scan.c, find.c, load.c ---- */
 
@@ -223,6 +256,8 @@ void qmail_load(struct loader *l, struct message *m, parts_t want);
 void mess_load(struct message *m, parts_t want);
 /* Is an open mess file still that of the message, as far as it was looked at? */
 bool mess_is_same(const struct message *m, const struct stat *st);
+/* The first bytes of mess, which bring PART_DATA along: how many, or -1 with m->gone or err. */
+ssize_t mess_first(struct message *m, char *out, size_t room, struct error *err);
 void part_fail(struct message *m, enum part_index i, const struct error *e);
 
 #endif

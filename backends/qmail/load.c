@@ -438,17 +438,22 @@ static void check_pinned(struct message *m)
 
 void qmail_load(struct loader *l, struct message *m, parts_t want)
 {
-	parts_t need = (parts_t)(want & ~m->have);
+	parts_t need;
 
 	(void)l;
 	if (m->gone)
 		return;
+	if (want & ~m->have & PART_LOG)
+		want |= ENVELOPE;
+	need = (parts_t)(want & ~m->have);
 	if (need & ENVELOPE)
 		load_envelope(m, need & ENVELOPE);
 	need = (parts_t)(want & ~m->have);
 	if (!m->gone && (need & (PART_DATA | PART_HEADER | PART_BODY)))
 		mess_load(m, need);
+	if (!m->gone && (need & PART_LOG))
+		log_load(m);
+	m->have |= need & PART_LOCK;
 	if (m->entry.pinned && !m->gone)
 		check_pinned(m);
-	m->have |= need & (PART_LOCK | PART_LOG);
 }

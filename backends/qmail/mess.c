@@ -268,3 +268,20 @@ void mess_load(struct message *m, parts_t want)
 		load_header(m, fd, path.full);
 	sys_close(fd);
 }
+
+ssize_t mess_first(struct message *m, char *out, size_t room, struct error *err)
+{
+	struct file_path path;
+	struct stat st;
+	ssize_t got;
+	int fd = open_mess(m, &st, err);
+
+	if (fd < 0)
+		return -1;
+	got = sys_pread(fd, out, room, 0);
+	mess_path(m, &path);
+	if (got < 0)
+		error_sys(err, errno, "%s", path.full);
+	sys_close(fd);
+	return got;
+}

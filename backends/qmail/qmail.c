@@ -80,11 +80,11 @@ static void try_queue(struct discovery *d, const char *path, bool sure)
 		d->found(d->ctx, &spec);
 }
 
+static const char *const homes[] = {QMAIL_HOME, "/var/qmail", "/var/lib/qmail", "/var/spool/qmail"};
+
 static int discover(const char *config, void (*found)(void *ctx, const struct queue_spec *spec),
 		    void *ctx, struct error *err)
 {
-	static const char *const homes[] = {QMAIL_HOME, "/var/qmail", "/var/lib/qmail",
-					    "/var/spool/qmail"};
 	struct discovery d = {.found = found, .ctx = ctx};
 	char path[512];
 
@@ -98,7 +98,29 @@ static int discover(const char *config, void (*found)(void *ctx, const struct qu
 	return 0;
 }
 
+static bool is_same(const char *path, const struct stat *dir)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_dev == dir->st_dev && st.st_ino == dir->st_ino;
+}
+
+bool qmail_usual_place(const char *dir)
+{
+	struct stat st;
+	char path[512];
+
+	for (size_t i = 0; stat(dir, &st) == 0 && i < sizeof homes / sizeof homes[0]; i++) {
+		snprintf(path, sizeof path, "%s/queue", homes[i]);
+		if (is_same(path, &st) || is_same(homes[i], &st))
+			return true;
+	}
+	return false;
+}
+
 /* ---- opening ---- */
+
+static const struct backend without_log;
 
 static struct slice host_name(struct arena *a)
 {
@@ -150,7 +172,11 @@ static int open_into(struct queue_qmail *q, const struct queue_spec *spec, troub
 	}
 	if (split_find(q, trouble, ctx, err) < 0)
 		return -1;
-	return control_load(q, spec, trouble, ctx, err);
+	if (control_load(q, spec, trouble, ctx, err) < 0 || log_find(q, spec, err) < 0)
+		return -1;
+	if (q->base.log_count == 0)
+		q->base.backend = &without_log;
+	return 0;
 }
 
 static struct queue *open_queue(const struct queue_spec *spec, const char *config, int64_t now,
@@ -219,6 +245,10 @@ static void describe(const struct queue *base, describe_fn *fn, void *ctx)
 	fn(ctx, "big-todo", q->big_todo ? "yes" : "no",
 	   q->big_todo ? "todo/0 is a directory" : NULL);
 	describe_control(q, fn, ctx);
+	for (size_t i = 0; i < q->base.log_count; i++)
+		fn(ctx, "log", q->logs[i], q->log_why);
+	if (q->base.log_count == 0)
+		fn(ctx, "log", "none", q->log_why);
 	if (send.pid)
 		snprintf(text, sizeof text, "running, pid %ld", send.pid);
 	else
@@ -273,48 +303,65 @@ static int open_data(const struct message *m, bool *whole, struct error *err)
 
 /* ---- the table ---- */
 
-static const parts_t needs[FIELD_COUNT] = {
-    [FIELD_ID] = PART_NAME,
-    [FIELD_QUEUE] = PART_NAME,
-    [FIELD_MTA] = PART_NAME,
-    [FIELD_HOST] = PART_NAME,
-    [FIELD_STATE] = PART_STAT | PART_RECIPIENTS,
-    [FIELD_ARRIVAL] = PART_STAT,
-    [FIELD_AGE] = PART_STAT,
-    [FIELD_ACCEPTED] = PART_DATA,
-    [FIELD_EXPIRES] = PART_STAT,
-    [FIELD_SIZE] = PART_DATA,
-    [FIELD_SENDER] = PART_CONTROL,
-    [FIELD_SENDER_DOMAIN] = PART_CONTROL,
-    [FIELD_BOUNCE] = PART_STAT,
-    [FIELD_DOUBLE_BOUNCE] = PART_STAT,
-    [FIELD_RECIPIENT] = PART_RECIPIENTS,
-    [FIELD_RECIPIENT_DOMAIN] = PART_RECIPIENTS,
-    [FIELD_RECIPIENT_ALL] = PART_RECIPIENTS,
-    [FIELD_RECIPIENT_DONE] = PART_RECIPIENTS,
-    [FIELD_RECIPIENTS] = PART_RECIPIENTS,
-    [FIELD_PENDING] = PART_RECIPIENTS,
-    [FIELD_CHANNEL] = PART_RECIPIENTS,
-    [FIELD_ROUTE] = PART_RECIPIENTS,
-    [FIELD_HEADER] = PART_HEADER,
-    [FIELD_SUBJECT] = PART_HEADER,
-    [FIELD_FROM] = PART_HEADER,
-    [FIELD_TO] = PART_HEADER,
-    [FIELD_CC] = PART_HEADER,
-    [FIELD_MESSAGE_ID] = PART_HEADER,
-    [FIELD_HEADER_RAW] = PART_HEADER,
-    [FIELD_ORIGINAL] = PART_BODY,
-    [FIELD_BODY] = PART_BODY,
-    [FIELD_REPLY_IN_BODY] = PART_BODY,
-    [FIELD_RELAY_IP] = PART_HEADER,
-    [FIELD_UID] = PART_HEADER,
+/* clang-format off */
+#define PLAIN_NEEDS \
+    [FIELD_ID] = PART_NAME, \
+    [FIELD_QUEUE] = PART_NAME, \
+    [FIELD_MTA] = PART_NAME, \
+    [FIELD_HOST] = PART_NAME, \
+    [FIELD_STATE] = PART_STAT | PART_RECIPIENTS, \
+    [FIELD_ARRIVAL] = PART_STAT, \
+    [FIELD_AGE] = PART_STAT, \
+    [FIELD_ACCEPTED] = PART_DATA, \
+    [FIELD_EXPIRES] = PART_STAT, \
+    [FIELD_SIZE] = PART_DATA, \
+    [FIELD_SENDER] = PART_CONTROL, \
+    [FIELD_SENDER_DOMAIN] = PART_CONTROL, \
+    [FIELD_BOUNCE] = PART_STAT, \
+    [FIELD_DOUBLE_BOUNCE] = PART_STAT, \
+    [FIELD_RECIPIENT] = PART_RECIPIENTS, \
+    [FIELD_RECIPIENT_DOMAIN] = PART_RECIPIENTS, \
+    [FIELD_RECIPIENT_ALL] = PART_RECIPIENTS, \
+    [FIELD_RECIPIENT_DONE] = PART_RECIPIENTS, \
+    [FIELD_RECIPIENTS] = PART_RECIPIENTS, \
+    [FIELD_PENDING] = PART_RECIPIENTS, \
+    [FIELD_CHANNEL] = PART_RECIPIENTS, \
+    [FIELD_ROUTE] = PART_RECIPIENTS, \
+    [FIELD_HEADER] = PART_HEADER, \
+    [FIELD_SUBJECT] = PART_HEADER, \
+    [FIELD_FROM] = PART_HEADER, \
+    [FIELD_TO] = PART_HEADER, \
+    [FIELD_CC] = PART_HEADER, \
+    [FIELD_MESSAGE_ID] = PART_HEADER, \
+    [FIELD_HEADER_RAW] = PART_HEADER, \
+    [FIELD_ORIGINAL] = PART_BODY, \
+    [FIELD_BODY] = PART_BODY, \
+    [FIELD_REPLY_IN_BODY] = PART_BODY, \
+    [FIELD_RELAY_IP] = PART_HEADER, \
+    [FIELD_UID] = PART_HEADER, \
     [FIELD_SUBMITTER] = PART_HEADER,
+/* clang-format on */
+
+enum { LOG_NEEDS = PART_RECIPIENTS | PART_LOG };
+
+static const parts_t needs[FIELD_COUNT] = {
+    PLAIN_NEEDS[FIELD_STATUS] = LOG_NEEDS,
+    [FIELD_REPLY] = LOG_NEEDS,
+    [FIELD_DSN] = LOG_NEEDS,
+    [FIELD_ATTEMPTS] = LOG_NEEDS,
+    [FIELD_LAST_ATTEMPT] = LOG_NEEDS,
+    [FIELD_NEXT_ATTEMPT] = LOG_NEEDS,
 };
 
-static const char from_log[] = "comes from qmail-send's log, which is not read yet";
+static const parts_t plain_needs[FIELD_COUNT] = {PLAIN_NEEDS};
+
+static const char from_log[] =
+    "comes from qmail-send's log: name it with --log FILE-OR-DIRECTORY or -q DIR,log=...";
 static const char no_lock[] = "qmail locks no single message";
 
-static const char *const lacks[FIELD_COUNT] = {
+static const char *const lacks[FIELD_COUNT] = {[FIELD_LOCKED] = no_lock};
+
+static const char *const plain_lacks[FIELD_COUNT] = {
     [FIELD_LOCKED] = no_lock,	     [FIELD_STATUS] = from_log,	  [FIELD_REPLY] = from_log,
     [FIELD_DSN] = from_log,	     [FIELD_ATTEMPTS] = from_log, [FIELD_LAST_ATTEMPT] = from_log,
     [FIELD_NEXT_ATTEMPT] = from_log,
@@ -322,39 +369,45 @@ static const char *const lacks[FIELD_COUNT] = {
 
 static const char *const options[] = {"control", "log", "lifetime", NULL};
 
-const struct backend backend_qmail = {
-    .name = "qmail",
-    .summary = "qmail queue directories",
-    .cost =
-	{
-	    [PART_STAT_I] = 700,
-	    [PART_CONTROL_I] = 4000,
-	    [PART_DATA_I] = 700,
-	    [PART_RECIPIENTS_I] = 9000,
-	    [PART_HEADER_I] = 8000,
-	    [PART_BODY_I] = 30000,
-	},
-    .actions = &qmail_actions,
-    .needs = needs,
-    .lacks = lacks,
-    .states = 1u << STATE_UNKNOWN | 1u << STATE_QUEUED | 1u << STATE_NEW | 1u << STATE_INCOMING |
-	      1u << STATE_ENDING,
-    .native_states = 1u << STATE_QUEUED | 1u << STATE_ENDING,
-    .options = options,
-    .native_format = "qread",
-    .discover = discover,
-    .detect = detect,
-    .open = open_queue,
-    .close = close_queue,
-    .describe = describe,
-    .units = list_units,
-    .scan_begin = scan_begin,
-    .scan_next = scan_next,
-    .scan_end = scan_end,
-    .find = qmail_find,
-    .begin = qmail_begin,
-    .load = qmail_load,
-    .script_id = qmail_script_id,
-    .files = list_files,
+/* clang-format off */
+#define MEMBERS \
+    .name = "qmail", \
+    .summary = "qmail queue directories", \
+    .cost = \
+	{ \
+	    [PART_STAT_I] = 700, \
+	    [PART_CONTROL_I] = 4000, \
+	    [PART_DATA_I] = 700, \
+	    [PART_RECIPIENTS_I] = 9000, \
+	    [PART_HEADER_I] = 8000, \
+	    [PART_BODY_I] = 30000, \
+	    [PART_LOG_I] = 1000000, \
+	}, \
+    .states = 1u << STATE_UNKNOWN | 1u << STATE_QUEUED | 1u << STATE_NEW | 1u << STATE_INCOMING | \
+	      1u << STATE_ENDING, \
+    .native_states = 1u << STATE_QUEUED | 1u << STATE_ENDING, \
+    .actions = &qmail_actions, \
+    .options = options, \
+    .native_format = "qread", \
+    .discover = discover, \
+    .detect = detect, \
+    .open = open_queue, \
+    .close = close_queue, \
+    .describe = describe, \
+    .units = list_units, \
+    .scan_begin = scan_begin, \
+    .scan_next = scan_next, \
+    .scan_end = scan_end, \
+    .find = qmail_find, \
+    .begin = qmail_begin, \
+    .load = qmail_load, \
+    .script_id = qmail_script_id, \
+    .log_parse = qmail_log_parse, \
+    .files = list_files, \
     .open_data = open_data,
-};
+/* clang-format on */
+
+const struct backend backend_qmail = {.needs = needs, .lacks = lacks, MEMBERS};
+
+/* A queue whose log nobody knows. */
+static const struct backend without_log = {.needs = plain_needs, .lacks = plain_lacks, MEMBERS};

@@ -129,3 +129,15 @@ struct send_process send_find(const struct queue_qmail *q)
 		p.running = 1;
 	return p;
 }
+
+int send_known(const struct queue_qmail *q)
+{
+	atomic_int *state = (atomic_int *)(uintptr_t)&q->send_state;
+	int known = atomic_load(state);
+
+	if (!known) {
+		known = send_find(q).running + 2;
+		atomic_store(state, known);
+	}
+	return known - 2;
+}

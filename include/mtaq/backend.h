@@ -12,6 +12,7 @@
 #define MTAQ_BACKEND_H
 
 #include <mtaq/field.h>
+#include <mtaq/log.h>
 #include <mtaq/message.h>
 #include <mtaq/sysio.h>
 #include <mtaq/text.h>
@@ -31,13 +32,17 @@ struct queue_spec {
 /* The value of an option ("" for a bare key), or NULL. */
 const char *queue_spec_option(const struct queue_spec *s, const char *key);
 
-/* Base of each backend's own struct queue_NAME. */
+/* Base of each backend's own struct queue_NAME. `backend` may be another table than the registered one of that name, when
+ * this queue can tell less: one without a log. */
 struct queue {
 	const struct backend *backend;
 	const char *name; /* "sendmail:/var/spool/mqueue" */
 	const char *dir;
 	const char *host;
 	int64_t now; /* the run's clock when the queue was opened */
+	const char *const *logs; /* files and directories of its MTA's log, as open() found or was told */
+	size_t log_count;
+	struct log_source *log; /* reads them; set after open() by who opened it. NULL: PART_LOG cannot be loaded */
 };
 
 /* A directory that is scanned; base of the backend's own. */
@@ -139,6 +144,8 @@ struct backend {
 	/* The id as scripts should hold it: reuse-proof ("206850@1795163779000000000"; "206850@-" when it has no data file);
 	 * needs PART_DATA. NULL: the id itself. p == NULL when out of memory. */
 	struct slice (*script_id)(struct arena *a, const struct message *m);
+	/* Take apart a line of the MTA's log, free of what its carrier put before it. NULL: no log is read. */
+	void (*log_parse)(struct slice line, struct log_event *out);
 	/* Files of this message, for `show`: role ("control", "data", ...) and path. Calls fn only for those that exist. */
 	void (*files)(const struct message *m, void (*fn)(void *ctx, const char *role, const char *path), void *ctx);
 	/* Open what `cat` prints: the bytes of the message after its header (sendmail: df), or all of it (qmail: mess).

@@ -18,6 +18,9 @@
 #define LIMIT_STATUSES      200000u     /* status lines of a qf */
 #define LIMIT_NAME_BYTES    255u        /* a directory entry */
 
+/* The log of an MTA */
+#define LIMIT_LOG_LINE (64u << 10) /* longer lines are not the MTA's */
+
 /* Configuration */
 #define LIMIT_CF_BYTES     (8u << 20) /* sendmail.cf */
 #define LIMIT_QUEUE_GROUPS 1000u

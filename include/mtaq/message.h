@@ -162,6 +162,8 @@ struct message {
 
 	struct recipient *recipients;
 	size_t recipient_count, pending_count;
+	struct recipient *logged; /* done, and known from the log alone: the address as it is written there */
+	size_t logged_count;
 	struct slice *statuses; /* all status lines: the message's first, then per recipient */
 	size_t status_count;
 	struct slice message_status; /* the one that is the message's; none if it has none */

@@ -41,3 +41,22 @@ def ours: {
 	recipients: ([(.recipients[] | . + {done: false}), (.recipients_done[] | . + {done: true})] |
 		map({address: bytes("address"), channel, done}) | sort)
 };
+
+# What the log tells, message by message: per recipient attempts, last result and times; `clock` is the present.
+def log_text: if . == null then null else gsub("_"; " ") end;
+
+def truth_log(clock): select(.state == "S5") | {
+	id: (.id | tostring),
+	recipients: ([.recips[] | {address: (.addr | explode), done, attempts: (.attempts // 0), text: (.last_text | log_text),
+		start: (if .last_start then .last_start[0] else null end),
+		next: (if (.done | not) and (.next_retry // 0) > clock then .next_retry else null end)}] | sort),
+	logged: ([(.finished_recips_seen_only_in_log // [])[] |
+		{address: (.logged_addr | explode), attempts, text: (.last_text | log_text)}] | sort)
+};
+
+def ours_log: select(.state == "queued" or .state == "ending") | {
+	id: (.queue_id | sub("@.*"; "")),
+	recipients: ([(.recipients[] | . + {done: false}), (.recipients_done[] | . + {done: true})] |
+		map({address: bytes("address"), done, attempts, text: .delay_reason, start: .last_attempt, next: .next_attempt}) | sort),
+	logged: ([(.recipients_logged // [])[] | {address: bytes("address"), attempts, text: .delay_reason}] | sort)
+};

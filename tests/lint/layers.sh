@@ -21,9 +21,9 @@ with_layers() {
 		modules(0, "slice arena error limits map status ascii8")
 		modules(1, "sysio timefmt timeprint calendar text buf utf8 locks spawn jsonbytes")
 		modules(2, "options header rfc2047 charset addr reply submission fold")
-		modules(3, "field fields message value backend")
+		modules(3, "logline field fields log message value backend")
 		modules(4, "filter match registry action op saved")
-		modules(5, "summary select worker sort journal logindex trash runid")
+		modules(5, "summary select worker sort journal logread logindex trash runid")
 		modules(6, "output out template")
 		modules(7, "main cmd global run queues selection ids list plan batch actionlog pipeline acting undo restore")
 	}
@@ -88,7 +88,7 @@ mta_headers() {
 none 'nothing in src includes a header of one MTA' mta_headers
 
 slot_calls() {
-	grep -rnE 'backend->(scan_begin|scan_next|scan_end|find|begin|load)\(' src | grep -v '^src/\(select\|worker\|batch\)'
+	grep -rnE 'backend->(scan_begin|scan_next|scan_end|find|begin|load)\(' src | grep -v '^src/\(select\|worker\|batch\|logindex\)'
 }
-none 'only the engine (select, worker) and batch call the per-message operations' slot_calls
+none 'only the engine (select, worker) batch and logindex call the per-message operations' slot_calls
 done_testing

@@ -307,6 +307,8 @@ static void test_manual_has_all_members(void **state)
 	(void)state;
 	fake_init(&f, "sendmail");
 	fill(&f);
+	f.m.logged = f.recipients;
+	f.m.logged_count = 1;
 	o = object_of(&f, false);
 	page = read_page(&f.arena);
 	assert_members(page, "MEMBERS OF A MESSAGE", o);
