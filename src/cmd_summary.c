@@ -336,20 +336,19 @@ static void summary_run(struct run *run, const void *values)
 {
 	const struct summary_options *o = values;
 	struct summarizer s = {.run = run};
-	struct selection sel;
+	struct selection sel = {0};
 
-	if (!make_spec(run, o, &s.spec))
-		return;
 	if (run->selectors.limit.given) {
 		run_fail(run, STATUS_USAGE,
 			 "summary: --limit makes no sense here; --top limits the groups");
-		return;
+	} else if (make_spec(run, o, &s.spec)) {
+		s.groups = map_new(sizeof(struct summary_tally));
+		if (selection_prepare(run, &sel))
+			summarize(&s, &sel, o);
+		selection_free(&sel);
+		map_free(s.groups);
 	}
-	s.groups = map_new(sizeof(struct summary_tally));
-	if (selection_prepare(run, &sel))
-		summarize(&s, &sel, o);
-	selection_free(&sel);
-	map_free(s.groups);
+	text_list_free((struct text_list *)&o->by);
 }
 
 const struct command command_summary = {

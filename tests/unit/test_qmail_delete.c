@@ -215,7 +215,7 @@ static void test_live(void **state)
 	note = read_note(&w, act_plan(&w.b, n).id);
 	json_decref(note);
 	/* it is ending by now */
-	json_t *changes = json_incref(w.t.changes);
+	json_t *changes = w.t.changes;
 	w.t.changes = NULL;
 	assert_int_equal(act_on(&w.t, n), ERROR_UNSUPPORTED);
 	json_decref(w.t.changes);
