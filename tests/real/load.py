@@ -149,7 +149,6 @@ class Observer(threading.Thread):
         self.rounds = 0
         self.seen = 0  # control files looked at
         self.bare = {}  # (folder, name) -> when it was first seen without data
-        self.bounces = 0
         self.complaints = []
 
     def there(self, folder, name):
@@ -183,11 +182,10 @@ class Observer(threading.Thread):
             self.bare.setdefault((folder, name), time.monotonic())
 
     def is_bounce(self, folder, name):
-        """One of sendmail's own, whose data it keeps in memory until it has failed to deliver it?"""
+        """One of sendmail's own? No mtaq is asked to touch them here."""
         try:
             with open(name, "rb", opener=lambda path, flags: os.open(path, flags, dir_fd=self.folders[folder])) as f:
                 if b"\nSMAILER-DAEMON\n" in f.read():
-                    self.bounces += 1
                     return True
         except FileNotFoundError:
             pass
@@ -203,8 +201,11 @@ class Observer(threading.Thread):
             self.bare[folder, name] = 0.0
 
     def run(self):
-        while not self.stop.is_set():
-            self.look()
+        try:
+            while not self.stop.is_set():
+                self.look()
+        except Exception as e:  # pylint: disable=broad-except
+            self.complaints.append(f"looking: {e!r}")
 
 
 class Load:
