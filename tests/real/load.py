@@ -139,7 +139,8 @@ class Observer(threading.Thread):
     """Looks all the time for control files without their data.
 
     A data file that is found missing may be that of a message that sendmail has done with: it removes it first. Such a
-    message never comes back; one that does was visible without its data.
+    message never comes back; one that does was visible without its data. A bounce of sendmail's own is another matter:
+    its control file is there before its data when it cannot be delivered at once.
     """
 
     def __init__(self, folders):

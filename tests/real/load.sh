@@ -1,6 +1,6 @@
 #!/bin/sh
-# Several mtaq with different actions on one queue of a real sendmail that works on it at the same time: its runners in a
-# loop, new mail arriving, some recipients refused for now, some for good. At no time is a message visible without its
+# Several mtaq with different actions on one queue of a real sendmail that works on it at the same time: its runners in
+# a loop, new mail arriving, some recipients refused for now, some for good. At no time is a message visible without its
 # data, and at the end each is accounted for exactly once, with its whole body. All is done by load.py.
 #
 # LOAD_SEED=N repeats the choices of a run (not its timing), LOAD_SECONDS=N makes it longer, LOAD_DIR=DIR puts it on
