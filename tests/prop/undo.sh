@@ -8,6 +8,7 @@ command -v python3 >/dev/null || skip_all 'no python3'
 mkdir -p "$tmp/world/a" "$tmp/world/b"
 set -- python3 -B "$top_srcdir/tests/prop/undo.py" "$tmp" "$MTAQ" "$top_srcdir" "${UNDO_SEED:-}" "${UNDO_SEQUENCES:-12}"
 # a/ and b/ are two file systems
+# shellcheck disable=SC2016
 if have_private_mounts; then
 	set -- unshare --mount --propagation private sh -c '
 		mount -t tmpfs -o mode=755 none "$1/a" && mount -t tmpfs -o mode=755 none "$1/b" || exit 99

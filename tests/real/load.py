@@ -19,6 +19,7 @@ DEFERRED, OTHERS = 520, 80  # messages before the load starts
 BODY = re.compile(rb"begin (\d+) of (\d+) lines\n((?:line \d+ of \d+ [x.]*\n)*)end (\d+)\n")
 RESULT = re.compile(r"^([0-9A-Za-x]+): (\w+), from=", re.M)
 COUNT = re.compile(r"(\d+) (deleted|moved|held|released|expired|requeued)\b")
+HARMLESS = re.compile("busy|locked|gone|changed|past their return timeout")
 COMMANDS = 60  # seconds that one may take
 
 
@@ -335,7 +336,7 @@ class Load:
             self.complaints.append(f"{words[0]}: {len(lines)} lines, but it counts {said}: {p.stderr}")
         if p.returncode:
             self.runs["of which met busy or vanished ones"] += 1
-            bad = [s for s in p.stderr.splitlines()[:-1] if not re.search(r"busy|locked|gone|changed", s)]
+            bad = [s for s in p.stderr.splitlines()[:-1] if not HARMLESS.search(s)]
             self.complaints += [f"{words[0]}: {s}" for s in bad]
 
     # --- the course of it
