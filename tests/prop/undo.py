@@ -26,6 +26,7 @@ class WholeSendmail(Sendmail):
 
     actions = ("expire", "bounce", "requeue", "hold", "release", "delete", "drop", "move")
     recipients = ("plain@example.net", "relay@example.net", "g1@example.net", "vic@example.net", "a%b@example.net")
+    targets = ("a/other", "b/other")
     not_new = ()
     renumbers = False
 
@@ -62,8 +63,9 @@ class WholeSendmail(Sendmail):
 class WholeQmail(qmail.Qmail):
     """Six messages in all the states that matter; qmail-send does not run."""
 
-    actions = ("expire", "bounce", "requeue", "delete", "drop")
+    actions = ("expire", "bounce", "requeue", "delete", "drop", "move")
     recipients = ("anna@grey.example.net", "defer@local.example.test", "h@busy.example.net", "p@grey.example.net")
+    targets = ("a/other",)
     not_new = ("bounce",)  # it makes a queued one of a new one, for good
     renumbers = True
 
@@ -72,8 +74,8 @@ class WholeQmail(qmail.Qmail):
         return "id in (" + ", ".join(f"'{n}'" for n in numbers) + ")"
 
     def elsewhere(self):
-        """Nothing is moved."""
-        return []
+        """Likewise."""
+        return ["-q", f"qmail:{self.path('a/other')}"]
 
     def comparable(self, tree):
         """The names of messages instead of their numbers, which are inodes. The times of bounce files and of what is
@@ -142,7 +144,7 @@ class Sequence:
         if name == "drop":
             words += ["--recipient", self.chance.choice(self.world.recipients)]
         if name == "move":
-            words += ["--to", self.chance.choice(["@ROOT@/a/other", "@ROOT@/b/other"])]
+            words += ["--to", "@ROOT@/" + self.chance.choice(self.world.targets)]
         return words
 
     def forth(self, name=None):
@@ -221,6 +223,7 @@ def worlds(scratch, program, srcdir):
     fixtures = os.path.join(srcdir, "fixtures")
     cases = {c: unpack(f"{fixtures}/qmail/{c}.tar", f"{scratch}/{c}") for c in qmail.CASES}
     found = {"qmail": WholeQmail(root, program, cases)}
+    found["qmail"].others = True
     for case in ("flat", "split", "quarantined"):
         recorded = unpack(f"{fixtures}/sendmail/{case}.tar", f"{scratch}/sendmail-{case}")
         found[f"sendmail {case}"] = WholeSendmail(root, program, recorded)
