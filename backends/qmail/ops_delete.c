@@ -93,6 +93,15 @@ int qmail_delete_prepare(struct action *a, struct held *h, struct error *err)
 	return export_message(a, h, &d->x, err) < 0 ? -1 : 1;
 }
 
+/* On disk before what follows: left behind it would be sent, or told to the sender of the next
+ * message with this number. */
+static int remove_bounce(struct action *a, struct held *h, struct error *err)
+{
+	int r = step_unlink(a, FILE_BOUNCE, held_pin(h)->n, err);
+
+	return r > 0 ? qmail_sync(a, err) : r;
+}
+
 /* ---- delete: live ---- */
 
 /* What was appended since it was copied goes along. */
@@ -122,7 +131,7 @@ static int take_bounce(struct action *a, struct held *h, struct removal *d, stru
 		return error_set(err, ERROR_BUSY, "qmail-send is at work on it");
 	/* from here on what is in the trash stays there */
 	h->committed = true;
-	if (there > 0 && step_unlink(a, FILE_BOUNCE, held_pin(h)->n, err) < 0)
+	if (remove_bounce(a, h, err) < 0)
 		return -1;
 	return there > 0 && copied ? copy_the_rest(a, h, d, err) : 0;
 }
@@ -151,11 +160,12 @@ static int commit_offline(struct action *a, struct held *h, struct error *err)
 	const struct pin *p = held_pin(h);
 
 	h->committed = true;
-	if (step_unlink(a, FILE_BOUNCE, p->n, err) < 0)
+	if (remove_bounce(a, h, err) < 0)
 		return -1;
 	if (p->todo < 0)
 		return step_unlink(a, FILE_INFO, p->n, err) < 0 ? -1 : 0;
-	if (remove_files(a, h, rest, 3, err) < 0)
+	/* without todo, what is still there would be taken for all of it */
+	if (remove_files(a, h, rest, 3, err) < 0 || qmail_sync(a, err) < 0)
 		return -1;
 	return step_unlink(a, p->todo_file, p->n, err) < 0 ? -1 : 0;
 }
