@@ -278,6 +278,8 @@ static void plan_move(struct undo *u, const struct queue *from, const struct int
 		return;
 	}
 	n = find(u, q, &(struct intent){.id = it->id, .dir = it->target}, &e);
+	if (n == 1 && is_remainder(u, q, &e))
+		n = 0;
 	if (n == 1) {
 		plan_found(u, q, OP_MOVE, it->dir.p, it, &e, line);
 	} else if (n == 0 && find(u, from, it, &e) == 1) {
@@ -422,6 +424,7 @@ static void use_its_queues(struct undo *u)
 
 	if (g->queues.count)
 		return;
+	u->its_queues = json_array_size(list) > 0;
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		s = json_bytes_get(json_array_get(list, i), &u->run->arena);
 		if (s.p)

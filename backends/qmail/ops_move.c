@@ -142,8 +142,14 @@ int qmail_move_commit(struct action *a, struct held *h, struct error *err)
 	uint64_t n = held_pin(h)->n;
 	int moved;
 
-	if (pin_check(a, h, err) < 0 || step_move(a, to, FILE_BOUNCE, n, m->new, err) < 0)
+	if (pin_check(a, h, err) < 0)
 		return -1;
+	moved = step_move(a, to, FILE_BOUNCE, n, m->new, err);
+	/* there for good before the message is */
+	if (moved < 0 || (moved > 0 && qmail_sync(a, err) < 0)) {
+		step_move(to, a, FILE_BOUNCE, m->new, n, NULL);
+		return -1;
+	}
 	moved = step_move(a, to, FILE_INFO, n, m->new, err);
 	if (moved <= 0) {
 		step_move(to, a, FILE_BOUNCE, m->new, n, NULL);

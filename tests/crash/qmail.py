@@ -270,12 +270,12 @@ class Qmail(World):
     @staticmethod
     def table(files, row):
         """The states that qmail knows, and what it calls harmless besides. A note may be there before info while a message
-        is restored: as long as mess is there nobody else gets the number."""
+        is restored or moved: as long as mess is there nobody else gets the number."""
         has = set(files)
         complaints = []
         if "mess" not in has:
             complaints += [f"{r} without mess" for r in ("info", "todo") if r in has]
-        if "bounce" in has and not has & {"info", "todo"} and not (row.kind == "back" and "mess" in has):
+        if "bounce" in has and not has & {"info", "todo"} and not (row.kind in ("back", "move") and "mess" in has):
             complaints.append("a bounce file that the next message with this number will send")
         if "todo" in has and "intd" not in has:
             complaints.append("todo without intd")
@@ -308,7 +308,7 @@ class Qmail(World):
         if "info" not in files:
             return []
         wanted = [r for r in CHANNELS if r in was and all(r in w for w in will if "info" in w)]
-        if "bounce" in was and row.kind not in ("trash", "purge") and all("bounce" in w for w in will if "info" in w):
+        if "bounce" in was and row.kind not in ("trash", "purge", "move") and all("bounce" in w for w in will if "info" in w):
             wanted.append("bounce")
         return [f"{r} is gone, with what it said" for r in wanted if r not in files]
 

@@ -60,6 +60,7 @@ MOVE = ["move", "--to", "@ROOT@/a/other"] + TWO
 SAVE = ["save", "--to", "@ROOT@/a/saved"] + TWO
 UNDO = ["undo", "@RUN@"]
 Q_DELETE = ["delete"] + PAIR
+Q_MOVE = ["move", "--to", "@ROOT@/a/other"] + PAIR
 Q_BOUNCE = ["bounce", "--reason", "It is enough."] + PAIR
 Q_DROP = ["drop", "--recipient", "@grey.example.net"] + PAIR
 
@@ -105,6 +106,8 @@ ROWS = [
     Row("restore, live", "qmail", ["trash", "restore", "@otto@", "@letter@"], PAIR_IDS, "back", before=[Q_DELETE], live=True, live_before=False, again=(0, 1)),
     Row("restore", "qmail", ["trash", "restore", "@otto@", "@letter@", "--keep-age"], PAIR_IDS, "back", before=[Q_DELETE], again=(0, 1)),
     Row("undo of delete", "qmail", UNDO, PAIR_IDS, "back", before=[Q_DELETE]),
+    Row("move", "qmail", Q_MOVE, PAIR_IDS, "move"),
+    Row("undo of move", "qmail", UNDO, PAIR_IDS, "move", before=[Q_MOVE]),
     Row("undo of bounce", "qmail", UNDO, PAIR_IDS, before=[Q_BOUNCE]),
     Row("undo of expire", "qmail", UNDO, PAIR_IDS, before=[["expire"] + PAIR]),
     Row("undo of drop", "qmail", UNDO, PAIR_IDS, before=[Q_DROP]),
