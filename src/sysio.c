@@ -201,7 +201,7 @@ int sys_open_subdir(int dirfd, const char *name, bool follow, const char *what, 
 {
 	int fd = open_dir_with(dirfd, name, follow, NO_ATIME);
 
-	if (fd < 0 && errno == EPERM && NO_ATIME)
+	if (fd < 0 && errno == EPERM && NO_ATIME != 0)
 		fd = open_dir_with(dirfd, name, follow, 0);
 	if (fd < 0)
 		return error_sys(err, errno, "%s", what);
@@ -242,7 +242,7 @@ int sys_open_config(const char *path, struct stat *st, struct error *err)
 	const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 	int fd = open_path(path, flags | NO_ATIME);
 
-	if (fd < 0 && errno == EPERM && NO_ATIME)
+	if (fd < 0 && errno == EPERM && NO_ATIME != 0)
 		fd = open_path(path, flags);
 	if (fd < 0)
 		return error_sys(err, errno, "%s", path);
