@@ -17,6 +17,7 @@
  */
 #include "export.h"
 #include "marks.h"
+#include "mend.h"
 #include "steps.h"
 
 #include <mtaq/jsonbytes.h>
@@ -24,15 +25,18 @@
 struct removal {
 	struct export x;
 	struct marks marks;
+	bool marked; /* what is to go is put down */
 };
 
 static void close_removal(struct action *a, struct held *h)
 {
 	struct removal *d = held_pin(h)->op;
 
-	(void)a;
-	if (!h->committed)
+	if (!h->committed) {
 		export_discard(&d->x);
+		if (d->marked)
+			marker_remove(a, h);
+	}
 	export_close(&d->x);
 }
 
@@ -87,7 +91,12 @@ int qmail_delete_prepare(struct action *a, struct held *h, struct error *err)
 		return -1;
 	if ((a->offline ? note_removal(a, h, "files", "queue", err) : plan_live(a, h, d, err)) < 0)
 		return -1;
-	if (a->dry_run || a->args->purge)
+	if (a->dry_run)
+		return 1;
+	if (a->offline && marker_put(a, h, err) < 0)
+		return -1;
+	d->marked = a->offline;
+	if (a->args->purge)
 		return 1;
 	qmail_run(a)->folder = a->trash_fd;
 	return export_message(a, h, &d->x, err) < 0 ? -1 : 1;
@@ -178,9 +187,10 @@ int qmail_delete_finish(struct action *a, struct held *h, struct error *err)
 
 	if (!a->offline)
 		return 0;
-	if (p->todo < 0)
-		return remove_files(a, h, queued, 3, err);
-	return remove_files(a, h, new, 2, err);
+	if (remove_files(a, h, p->todo < 0 ? queued : new, p->todo < 0 ? 3 : 2, err) < 0)
+		return -1;
+	marker_remove(a, h);
+	return 0;
 }
 
 /* ---- save ---- */
