@@ -41,7 +41,6 @@ def by_sender(*senders):
 
 TWO = by_sender("news@example.com", "listowner@example.org")
 PAIR = by_sender("otto@local.example.test", "newsletter@local.example.test")
-NEW = by_sender("uwe@local.example.test")
 
 ROWS = [
     Row("expire", "sendmail", ["expire"] + TWO, (s.NEWS, s.OWNER), checked=True),
@@ -50,22 +49,6 @@ ROWS = [
     Row("expire, live", "qmail", ["expire"] + PAIR, ("otto", "letter"), live=True),
     Row("expire", "qmail", ["expire"] + PAIR, ("otto", "letter"), checked=True),
     Row("requeue, live", "qmail", ["requeue"] + PAIR, ("otto", "letter"), live=True),
-    Row("bounce, live", "qmail", ["bounce"] + PAIR, ("otto", "letter"), live=True),
-    Row("bounce", "qmail", ["bounce"] + PAIR, ("otto", "letter")),
-    Row("bounce in todo", "qmail", ["bounce"] + NEW, ("new",)),
-    Row("drop, live", "qmail", ["drop", "--recipient", "@grey.example.net"] + PAIR, ("otto", "letter"), live=True),
-    Row("drop", "qmail", ["drop", "--recipient", "@grey.example.net"] + PAIR, ("otto", "letter")),
-    Row("drop in todo", "qmail", ["drop", "--recipient", "@example.com"] + NEW, ("new",)),
-    Row("delete, live", "qmail", ["delete"] + PAIR, ("otto", "letter"), "trash", live=True),
-    Row("delete", "qmail", ["delete"] + PAIR, ("otto", "letter"), "trash"),
-    Row("delete in todo", "qmail", ["delete"] + NEW, ("new",), "trash"),
-    Row("delete to another filesystem", "qmail", ["delete"] + PAIR, ("otto", "letter"), "trash", trash="b/trash"),
-    Row("delete --purge", "qmail", ["delete", "--purge"] + PAIR, ("otto", "letter"), "purge"),
-    Row("move", "qmail", ["move", "--to", "@ROOT@/a/other"] + PAIR, ("otto", "letter"), "move"),
-    Row("save", "qmail", ["save", "--to", "@ROOT@/a/saved"] + PAIR, ("otto", "letter"), "copy"),
-    Row("restore", "qmail", ["trash", "restore", "--keep-age", "ALL"], ("otto", "letter"), "back", before=[["delete"] + PAIR]),
-    Row("undo of delete", "qmail", ["undo", "@RUN@"], ("otto", "letter"), "back", before=[["delete"] + PAIR]),
-    Row("undo of bounce", "qmail", ["undo", "@RUN@"], ("otto", "letter"), before=[["bounce"] + PAIR]),
 ]
 
 
