@@ -381,6 +381,17 @@ int select_run(const struct select_request *r, struct select_totals *totals, str
 	return result;
 }
 
+bool select_is_partial(const struct queue *q, const struct message_entry *e)
+{
+	struct arena a;
+	struct message m;
+
+	arena_init(&a, 0);
+	q->backend->begin(q, e, &a, &m);
+	arena_free(&a);
+	return m.state == STATE_INCOMING;
+}
+
 int select_find(const struct queue *q, struct slice id, struct arena *names,
 		struct message_entry *out, int room, struct error *err)
 {

@@ -66,6 +66,8 @@ int select_run(const struct select_request *r, struct select_totals *totals, str
 /* For each(): append "PROGRAM: text" to chunk->err and count the error. */
 void select_report(struct select_chunk *chunk, const char *program, const struct error *err);
 
+/* Is what was found no more than the beginning or the rest of a message, as far as names tell? */
+bool select_is_partial(const struct queue *q, const struct message_entry *e);
 /* Look up an id that the user named: as backend->find. */
 int select_find(const struct queue *q, struct slice id, struct arena *names,
 		struct message_entry *out, int room, struct error *err);

@@ -218,6 +218,9 @@ static void plan_delete(struct undo *u, const struct queue *q, const struct inte
 	int n = find(u, q, it, &e);
 	bool saved = in_trash(it);
 
+	/* the rest of it, when delete was cut off */
+	if (n == 1 && saved && select_is_partial(q, &e))
+		n = 0;
 	if (n == 1 && saved) {
 		/* not gone yet (qmail-send takes it at its next attempt), or cut off */
 		plan_found(u, q, OP_UNDO, NULL, it, &e, line);

@@ -41,32 +41,30 @@ static bool marker_parse(struct slice name, uint64_t *n, int64_t *mtime_ns)
 	return true;
 }
 
-int marker_put(struct action *a, const struct held *h, struct error *err)
+int marker_put(struct action *a, uint64_t n, const struct stat *mess, struct error *err)
 {
-	const struct pin *p = held_pin(h);
-	int fd, dir = step_open_dir(queue_qmail(a->queue), FILE_BOUNCE, p->n, err);
+	int fd, dir = step_open_dir(queue_qmail(a->queue), FILE_BOUNCE, n, err);
 	char name[MARKER_NAME];
 
 	if (dir < 0)
 		return -1;
-	marker_name(p->n, qmail_mtime_ns(&p->mess_st), name);
+	marker_name(n, qmail_mtime_ns(mess), name);
 	fd = openat(dir, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		error_sys(err, errno, "bounce/%s", name);
 	else
-		run_dirty(a, FILE_BOUNCE, p->n);
+		run_dirty(a, FILE_BOUNCE, n);
 	sys_close(fd);
 	sys_close(dir);
 	return fd < 0 ? -1 : 0;
 }
 
-void marker_remove(struct action *a, const struct held *h)
+void marker_remove(struct action *a, uint64_t n, const struct stat *mess)
 {
-	const struct pin *p = held_pin(h);
-	int dir = step_open_dir(queue_qmail(a->queue), FILE_BOUNCE, p->n, NULL);
+	int dir = step_open_dir(queue_qmail(a->queue), FILE_BOUNCE, n, NULL);
 	char name[MARKER_NAME];
 
-	marker_name(p->n, qmail_mtime_ns(&p->mess_st), name);
+	marker_name(n, qmail_mtime_ns(mess), name);
 	if (dir >= 0)
 		unlinkat(dir, name, 0);
 	sys_close(dir);

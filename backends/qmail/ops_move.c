@@ -106,7 +106,7 @@ static void let_go(struct action *a, struct held *h)
 	for (int i = 2; i >= 0; i--)
 		if (m->made[i])
 			step_unlink(qmail_run(a)->target, shared[i], m->new, NULL);
-	marker_remove(a, h);
+	marker_remove(a, held_pin(h)->n, &held_pin(h)->mess_st);
 }
 
 static json_t *change(const struct action *a, const struct move *m)
@@ -132,7 +132,7 @@ int qmail_move_prepare(struct action *a, struct held *h, struct error *err)
 	held_pin(h)->let_go = let_go;
 	if (clear(a, h, m, err) < 0 || link_all(a, h, m, err) < 0)
 		return -1;
-	return marker_put(a, h, err) < 0 ? -1 : 1;
+	return marker_put(a, held_pin(h)->n, &held_pin(h)->mess_st, err) < 0 ? -1 : 1;
 }
 
 int qmail_move_commit(struct action *a, struct held *h, struct error *err)
@@ -158,6 +158,6 @@ int qmail_move_finish(struct action *a, struct held *h, struct error *err)
 	for (int i = 2; i >= 0; i--)
 		if (step_unlink(a, shared[i], held_pin(h)->n, err) < 0)
 			return -1;
-	marker_remove(a, h);
+	marker_remove(a, held_pin(h)->n, &held_pin(h)->mess_st);
 	return 0;
 }
