@@ -93,9 +93,9 @@ int qmail_delete_prepare(struct action *a, struct held *h, struct error *err)
 		return -1;
 	if (a->dry_run)
 		return 1;
-	if (a->offline && marker_put(a, held_pin(h)->n, &held_pin(h)->mess_st, err) < 0)
+	if (marker_put(a, held_pin(h)->n, &held_pin(h)->mess_st, err) < 0)
 		return -1;
-	d->marked = a->offline;
+	d->marked = true;
 	if (a->args->purge)
 		return 1;
 	qmail_run(a)->folder = a->trash_fd;
@@ -192,9 +192,8 @@ int qmail_delete_finish(struct action *a, struct held *h, struct error *err)
 	const enum qmail_file new[] = {p->todo_file == FILE_TODO ? FILE_INTD : FILE_INTD_OTHER,
 				       FILE_MESS};
 
-	if (!a->offline)
-		return 0;
-	if (remove_files(a, h, p->todo < 0 ? queued : new, p->todo < 0 ? 3 : 2, err) < 0)
+	if (a->offline &&
+	    remove_files(a, h, p->todo < 0 ? queued : new, p->todo < 0 ? 3 : 2, err) < 0)
 		return -1;
 	marker_remove(a, held_pin(h)->n, &held_pin(h)->mess_st);
 	return 0;
