@@ -178,6 +178,7 @@ static void test_retry_offline(void **state)
 	assert_int_equal(act_on(&t, QUEUED), ACT_ALREADY);
 	/* and as part of another action */
 	utimensat(b.fd, act_path(&b, FILE_REMOTE, QUEUED), times, 0);
+	act_free(&t);
 	t = (struct act){.box = &b, .op = OP_EXPIRE, .args.try_now = true, .now = NOW};
 	assert_int_equal(act_on(&t, QUEUED), ACT_DONE);
 	assert_int_equal(mtime(&b, FILE_REMOTE, QUEUED), NOW);
@@ -205,6 +206,7 @@ static void test_live(void **state)
 	t.args.try_now = false;
 	assert_int_equal(act_on(&t, QUEUED), ACT_DONE);
 	/* there is no process to be told: said, not guessed */
+	act_free(&t);
 	t = (struct act){.box = &b, .op = OP_RETRY, .args.whole_queue = true, .now = NOW};
 	assert_int_equal(act_on(&t, QUEUED), ERROR_DENIED);
 	assert_non_null(strstr(t.err.text, "process cannot be found"));
