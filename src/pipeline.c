@@ -189,18 +189,21 @@ static void set_up(struct job *j, size_t i)
 
 static bool begin_plan(struct job *j, size_t i)
 {
+	const struct backend_actions *actions = j->plans[i].queue->backend->actions;
 	struct batch_run *b = &j->batches[i];
 	struct error err = ERROR_INIT;
 	enum status st = STATUS_OK;
 
 	set_up(j, i);
+	if (!b->action.dry_run && actions && actions->mend)
+		actions->mend(&b->action);
 	if (j->plans[i].count == 0)
 		return true;
 	if (!init_batches(j, i))
 		error_set(&err, ERROR_NOMEM, "out of memory");
 	else if (open_trash(j, b, &err) < 0)
 		st = STATUS_CANTCREATE;
-	else if (b->action.queue->backend->actions->run_begin(&b->action, &err) == 0)
+	else if (actions->run_begin(&b->action, &err) == 0)
 		return true;
 	run_fail(j->run, st == STATUS_OK ? status_of_error(&err) : st, "%s", err.text);
 	return false;
