@@ -304,6 +304,19 @@ static void ask(struct job *j, struct batch_run *b)
 	free(items);
 }
 
+static void tidy_folders(const struct plan *p)
+{
+	const char *last = NULL;
+
+	for (size_t k = 0; k < p->count; k++) {
+		const char *folder = p->items[k].folder;
+
+		if (folder && (!last || strcmp(folder, last) != 0))
+			trash_tidy(folder);
+		last = folder;
+	}
+}
+
 static void act_on(struct job *j, size_t i)
 {
 	struct batch_run *b = &j->batches[i];
@@ -319,6 +332,8 @@ static void act_on(struct job *j, size_t i)
 		try_busy_again(j, b);
 	if (b->asked_count)
 		ask(j, b);
+	if (!b->action.dry_run)
+		tidy_folders(p);
 	free(items);
 }
 

@@ -77,6 +77,12 @@ static void gone(struct undo *u, struct slice id)
 	       "it is no longer in its queue: delivered, returned or removed since");
 }
 
+static void already(struct undo *u)
+{
+	u->counts.matched++;
+	u->counts.already++;
+}
+
 /* ---- groups ---- */
 
 static bool same_text(const char *a, const char *b)
@@ -222,8 +228,7 @@ static void plan_delete(struct undo *u, const struct queue *q, const struct inte
 		/* not gone yet (qmail-send takes it at its next attempt), or cut off */
 		plan_found(u, q, OP_UNDO, NULL, it, &e, line);
 	} else if (n == 1) {
-		u->counts.matched++;
-		u->counts.already++;
+		already(u);
 	} else if (n == 0 && !it->trash.p) {
 		cannot(u, it->id, &u->counts.gone, "it did not go into the trash");
 	} else if (n == 0 && !saved) {
@@ -246,8 +251,14 @@ static void plan_move(struct undo *u, const struct queue *from, const struct int
 		return;
 	}
 	n = find(u, q, &(struct intent){.id = it->id, .dir = it->target}, &e);
-	if (n == 0)
-		gone(u, it->id);
+	if (n == 0) {
+		int back = find(u, from, it, &e);
+
+		if (back == 1)
+			already(u);
+		else if (back == 0)
+			gone(u, it->id);
+	}
 	if (n == 1)
 		plan_found(u, q, OP_MOVE, it->dir.p, it, &e, line);
 }
@@ -269,6 +280,14 @@ static void plan_change(struct undo *u, const struct queue *q, enum op op, enum 
 		plan_found(u, q, by, NULL, it, &e, line);
 }
 
+/* Where the run took it; opened by its name if it is not open yet. */
+static const struct queue *queue_of(struct undo *u, const struct intent *it)
+{
+	const struct queue *q = queues_named(&u->queues, it->queue);
+
+	return q ? q : queues_add(u->run, &u->queues, it->queue.p, "the journal");
+}
+
 static void plan_record(struct undo *u, const struct journal_record *r)
 {
 	const struct queue *q;
@@ -278,10 +297,9 @@ static void plan_record(struct undo *u, const struct journal_record *r)
 		cannot(u, it.id, &u->counts.failed, "the journal does not say what it was");
 		return;
 	}
-	q = queues_named(&u->queues, it.queue);
+	q = queue_of(u, &it);
 	if (!q)
-		cannot(u, it.id, &u->counts.failed,
-		       "its queue is none of those that are open: name it with -q");
+		cannot(u, it.id, &u->counts.failed, "its queue cannot be opened: name it with -q");
 	else if (r->op == OP_DELETE)
 		plan_delete(u, q, &it, r->intent);
 	else if (r->op == OP_MOVE)
@@ -369,7 +387,7 @@ static bool plan_group(struct undo *u, const struct undo_group *g, struct plan *
 
 /* ---- the whole ---- */
 
-/* The queues of the run that is taken back, unless the user names others. */
+/* The queues as they were given to the run that is taken back, unless the user gives any. */
 static void use_its_queues(struct undo *u)
 {
 	const json_t *header = u->file->header, *list = json_object_get(header, "queues");
