@@ -174,7 +174,9 @@ static void set_up(struct job *j, size_t i)
 	    .run = j->run, .request = j->request, .counts = j->counts, .journal = &j->journal};
 	arena_init(&b->kept, 0);
 	sys_locks_init(&b->locks);
-	b->loader = (struct loader){.locks = &b->locks, .now = j->run->now};
+	/* what is read again is held by our own lock, but in a dry run, which takes none */
+	b->loader =
+	    (struct loader){.locks = &b->locks, .now = j->run->now, .held = !j->request->dry_run};
 	b->action = (struct action){.queue = p->queue,
 				    .op = p->op,
 				    .args = p->args,
