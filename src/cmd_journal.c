@@ -16,7 +16,7 @@ struct journal_options {
 
 static const struct option_row options[] = {
     {'o', "older", "AGE", OPTION_DURATION, offsetof(struct journal_options, older),
-     "prune: runs older than AGE (90d)"},
+     "prune: runs older than AGE (required)"},
     {'n', "dry-run", NULL, OPTION_FLAG, offsetof(struct journal_options, dry_run),
      "prune: only tell which"},
     {0},
