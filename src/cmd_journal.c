@@ -16,7 +16,7 @@ struct journal_options {
 
 static const struct option_row options[] = {
     {'o', "older", "AGE", OPTION_DURATION, offsetof(struct journal_options, older),
-     "prune: runs older than AGE (90d)"},
+     "prune: runs older than AGE (required)"},
     {'n', "dry-run", NULL, OPTION_FLAG, offsetof(struct journal_options, dry_run),
      "prune: only tell which"},
     {0},
@@ -77,7 +77,8 @@ static void list_run(struct run *run, const char *id)
 	buf_init(&b);
 	if (journal_load(directory(run), id, &a, &f, &running, &err) == 0)
 		add_run(&b, &f, running, &a);
-	else if (err.code != ERROR_NOQUEUE) /* pruned meanwhile */
+	/* pruned meanwhile, or killed before it did anything */
+	else if (err.code != ERROR_NOQUEUE && err.code != ERROR_GONE)
 		run_error(run, &err);
 	run_out(run, buf_slice(&b));
 	journal_file_free(&f);

@@ -19,7 +19,7 @@ struct trash_options {
 
 static const struct option_row options[] = {
     {'o', "older", "AGE", OPTION_DURATION, offsetof(struct trash_options, older),
-     "empty: what was deleted longer than AGE ago (7d)"},
+     "empty: what was deleted longer than AGE ago (required)"},
     {0, "keep-age", NULL, OPTION_FLAG, offsetof(struct trash_options, keep_age),
      "restore, qmail: it keeps its age; without, it is as if it came now"},
     ACTING_ROWS(struct trash_options),

@@ -109,28 +109,25 @@ int note_write(struct action *a, struct held *h, struct note *n, struct error *e
 	return n->written ? 0 : -1;
 }
 
-/* In one write, at the end: qmail-send may add something at the same time. */
+/* At the end, in one write where that is possible: qmail-send may add something at the same time.
+ */
 static int append(struct action *a, struct held *h, struct slice text, struct error *err)
 {
 	struct slice old;
 	int fd = -1, r = read_note(a, h, &fd, &old, err);
-	ssize_t put = -1;
 
 	if (r <= 0)
 		return r < 0 ? -1 : error_set(err, ERROR_BUSY, "qmail-send is at work on it");
-	if (fcntl(fd, F_SETFL, O_APPEND) == 0)
-		do
-			put = write(fd, text.p, text.n);
-		while (put < 0 && errno == EINTR);
-	if (put != (ssize_t)text.n || fsync(fd) < 0) {
-		error_sys(err, put < 0 ? errno : ENOSPC, "its note");
+	r = 0;
+	if (fcntl(fd, F_SETFL, O_APPEND) < 0 || sys_write_all(fd, text.p, text.n) < 0 ||
+	    fsync(fd) < 0) {
+		r = error_sys(err, errno, "its note");
 		/* half a paragraph would be sent as it is */
-		if (put > 0 && a->offline && ftruncate(fd, (off_t)old.n) < 0)
+		if (a->offline && ftruncate(fd, (off_t)old.n) < 0)
 			error_prefix(err, "half of it was written");
-		r = -1;
 	}
 	sys_close(fd);
-	return r < 0 ? -1 : 0;
+	return r;
 }
 
 static int sync_bounces(struct action *a, struct held *h, struct error *err)

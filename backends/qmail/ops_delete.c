@@ -17,6 +17,7 @@
  */
 #include "export.h"
 #include "marks.h"
+#include "mend.h"
 #include "steps.h"
 
 #include <mtaq/jsonbytes.h>
@@ -24,15 +25,18 @@
 struct removal {
 	struct export x;
 	struct marks marks;
+	bool marked; /* what is to go is put down */
 };
 
 static void close_removal(struct action *a, struct held *h)
 {
 	struct removal *d = held_pin(h)->op;
 
-	(void)a;
-	if (!h->committed)
+	if (!h->committed) {
 		export_discard(&d->x);
+		if (d->marked)
+			marker_remove(a, h);
+	}
 	export_close(&d->x);
 }
 
@@ -87,10 +91,24 @@ int qmail_delete_prepare(struct action *a, struct held *h, struct error *err)
 		return -1;
 	if ((a->offline ? note_removal(a, h, "files", "queue", err) : plan_live(a, h, d, err)) < 0)
 		return -1;
-	if (a->dry_run || a->args->purge)
+	if (a->dry_run)
+		return 1;
+	if (a->offline && marker_put(a, h, err) < 0)
+		return -1;
+	d->marked = a->offline;
+	if (a->args->purge)
 		return 1;
 	qmail_run(a)->folder = a->trash_fd;
 	return export_message(a, h, &d->x, err) < 0 ? -1 : 1;
+}
+
+/* On disk before what follows: left behind it would be sent, or told to the sender of the next
+ * message with this number. */
+static int remove_bounce(struct action *a, struct held *h, struct error *err)
+{
+	int r = step_unlink(a, FILE_BOUNCE, held_pin(h)->n, err);
+
+	return r > 0 ? qmail_sync(a, err) : r;
 }
 
 /* ---- delete: live ---- */
@@ -122,7 +140,7 @@ static int take_bounce(struct action *a, struct held *h, struct removal *d, stru
 		return error_set(err, ERROR_BUSY, "qmail-send is at work on it");
 	/* from here on what is in the trash stays there */
 	h->committed = true;
-	if (there > 0 && step_unlink(a, FILE_BOUNCE, held_pin(h)->n, err) < 0)
+	if (remove_bounce(a, h, err) < 0)
 		return -1;
 	return there > 0 && copied ? copy_the_rest(a, h, d, err) : 0;
 }
@@ -151,11 +169,12 @@ static int commit_offline(struct action *a, struct held *h, struct error *err)
 	const struct pin *p = held_pin(h);
 
 	h->committed = true;
-	if (step_unlink(a, FILE_BOUNCE, p->n, err) < 0)
+	if (remove_bounce(a, h, err) < 0)
 		return -1;
 	if (p->todo < 0)
 		return step_unlink(a, FILE_INFO, p->n, err) < 0 ? -1 : 0;
-	if (remove_files(a, h, rest, 3, err) < 0)
+	/* without todo, what is still there would be taken for all of it */
+	if (remove_files(a, h, rest, 3, err) < 0 || qmail_sync(a, err) < 0)
 		return -1;
 	return step_unlink(a, p->todo_file, p->n, err) < 0 ? -1 : 0;
 }
@@ -178,9 +197,10 @@ int qmail_delete_finish(struct action *a, struct held *h, struct error *err)
 
 	if (!a->offline)
 		return 0;
-	if (p->todo < 0)
-		return remove_files(a, h, queued, 3, err);
-	return remove_files(a, h, new, 2, err);
+	if (remove_files(a, h, p->todo < 0 ? queued : new, p->todo < 0 ? 3 : 2, err) < 0)
+		return -1;
+	marker_remove(a, h);
+	return 0;
 }
 
 /* ---- save ---- */

@@ -9,6 +9,7 @@
  * Change: {"what": "queue", "before": directory, "after": directory, "number": the new one}.
  */
 #include "marks.h"
+#include "mend.h"
 #include "steps.h"
 
 #include <mtaq/jsonbytes.h>
@@ -100,9 +101,12 @@ static void let_go(struct action *a, struct held *h)
 {
 	struct move *m = held_pin(h)->op;
 
-	for (int i = 2; !h->committed && i >= 0; i--)
+	if (h->committed)
+		return;
+	for (int i = 2; i >= 0; i--)
 		if (m->made[i])
 			step_unlink(qmail_run(a)->target, shared[i], m->new, NULL);
+	marker_remove(a, h);
 }
 
 static json_t *change(const struct action *a, const struct move *m)
@@ -126,7 +130,9 @@ int qmail_move_prepare(struct action *a, struct held *h, struct error *err)
 	if (a->dry_run)
 		return 1;
 	held_pin(h)->let_go = let_go;
-	return clear(a, h, m, err) < 0 || link_all(a, h, m, err) < 0 ? -1 : 1;
+	if (clear(a, h, m, err) < 0 || link_all(a, h, m, err) < 0)
+		return -1;
+	return marker_put(a, h, err) < 0 ? -1 : 1;
 }
 
 int qmail_move_commit(struct action *a, struct held *h, struct error *err)
@@ -136,8 +142,14 @@ int qmail_move_commit(struct action *a, struct held *h, struct error *err)
 	uint64_t n = held_pin(h)->n;
 	int moved;
 
-	if (pin_check(a, h, err) < 0 || step_move(a, to, FILE_BOUNCE, n, m->new, err) < 0)
+	if (pin_check(a, h, err) < 0)
 		return -1;
+	moved = step_move(a, to, FILE_BOUNCE, n, m->new, err);
+	/* there for good before the message is */
+	if (moved < 0 || (moved > 0 && qmail_sync(a, err) < 0)) {
+		step_move(to, a, FILE_BOUNCE, m->new, n, NULL);
+		return -1;
+	}
 	moved = step_move(a, to, FILE_INFO, n, m->new, err);
 	if (moved <= 0) {
 		step_move(to, a, FILE_BOUNCE, m->new, n, NULL);
@@ -152,5 +164,6 @@ int qmail_move_finish(struct action *a, struct held *h, struct error *err)
 	for (int i = 2; i >= 0; i--)
 		if (step_unlink(a, shared[i], held_pin(h)->n, err) < 0)
 			return -1;
+	marker_remove(a, h);
 	return 0;
 }

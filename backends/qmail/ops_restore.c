@@ -35,6 +35,7 @@ struct restore {
 	struct source s;
 	bool by_todo;  /* through todo, else as one that has been preprocessed */
 	bool in_queue; /* an earlier run got as far as mess */
+	bool put_down; /* the note has the number */
 	bool mess, intd, local, remote, bounce, info; /* what this run has made */
 	char pid_name[40];
 };
@@ -156,20 +157,21 @@ static int clear_orphans(struct action *a, uint64_t n, struct error *err)
 }
 
 /* A rewritten note: the number is known before the queue shows anything of it. */
-static int put_down(struct held *h, uint64_t n, struct error *err)
+static int put_down(struct held *h, struct restore *r, uint64_t n, struct error *err)
 {
 	json_t *note = json_deep_copy(h->saved->note);
-	int r;
+	int result;
 
 	if (!note || json_object_set_new(note, marker, json_integer((json_int_t)n)) < 0) {
 		json_decref(note);
 		return error_set(err, ERROR_NOMEM, "out of memory");
 	}
-	r = saved_write_note(h->saved->dirfd, note, err);
+	result = saved_write_note(h->saved->dirfd, note, err);
 	json_decref(note);
-	if (r == 0 && fsync(h->saved->dirfd) < 0)
-		r = error_sys(err, errno, "%s", h->saved->path);
-	return r;
+	if (result < 0)
+		return -1;
+	r->put_down = true;
+	return fsync(h->saved->dirfd) < 0 ? error_sys(err, errno, "%s", h->saved->path) : 0;
 }
 
 /* ---- mess ---- */
@@ -180,7 +182,7 @@ static int link_mess(struct action *a, struct held *h, struct restore *r, struct
 	struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, r->s.mess_st.st_mtim};
 	uint64_t n = (uint64_t)r->s.mess_st.st_ino;
 
-	if (clear_orphans(a, n, err) < 0 || put_down(h, n, err) < 0)
+	if (clear_orphans(a, n, err) < 0 || put_down(h, r, n, err) < 0)
 		return -1;
 	if (futimens(r->s.mess, times) < 0)
 		return error_sys(err, errno, "%s", r->s.mess_name.p);
@@ -194,7 +196,8 @@ static int link_mess(struct action *a, struct held *h, struct restore *r, struct
 static int fill_mess(struct action *a, int fd, const struct restore *r, struct error *err)
 {
 	struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, r->s.mess_st.st_mtim};
-	const struct new_file as = new_file_as(a, FILE_MESS);
+	/* its group is that of whoever submitted it */
+	const struct new_file as = {new_file_as(a, FILE_MESS).uid, r->s.mess_st.st_gid, 0644, NULL};
 	char buffer[65536];
 	off_t at = 0;
 	ssize_t got;
@@ -264,7 +267,7 @@ static int copy_mess(struct action *a, struct held *h, struct restore *r, struct
 	snprintf(r->pid_name, sizeof r->pid_name, "mtaq.%llu",
 		 (unsigned long long)r->s.mess_st.st_ino);
 	result = make_mess(a, r, pid, &n, err);
-	if (result == 0 && (clear_orphans(a, n, err) < 0 || put_down(h, n, err) < 0 ||
+	if (result == 0 && (clear_orphans(a, n, err) < 0 || put_down(h, r, n, err) < 0 ||
 			    step_adopt(a, r->pid_name, n, err) < 0)) {
 		unlinkat(pid, r->pid_name, 0);
 		result = -1;
@@ -400,7 +403,7 @@ static void take_away(struct action *a, struct held *h, struct restore *r)
 			new_file_discard(a, files[i], n);
 		step_unlink(a, files[i], n, NULL);
 	}
-	if (r->mess)
+	if (r->put_down)
 		saved_write_note(h->saved->dirfd, h->saved->note, NULL);
 }
 

@@ -241,26 +241,6 @@ int new_file_publish(struct action *a, enum qmail_file f, uint64_t n, struct err
 	return r;
 }
 
-int new_file_link(struct action *a, enum qmail_file f, enum qmail_file as, uint64_t n,
-		  struct error *err)
-{
-	struct spot from, to;
-	int r = -1;
-
-	if (open_spot(a, f, n, &from, err) < 0)
-		return -1;
-	if (open_spot(a, as, n, &to, err) == 0) {
-		r = linkat(from.dir, from.temporary, to.dir, to.name, 0);
-		if (r < 0)
-			error_sys(err, errno, "%s", to.path.full);
-		else
-			run_dirty(a, as, n);
-		sys_close(to.dir);
-	}
-	sys_close(from.dir);
-	return r;
-}
-
 void new_file_discard(const struct action *a, enum qmail_file f, uint64_t n)
 {
 	struct spot s;

@@ -51,9 +51,6 @@ int new_file_write(const struct action *a, enum qmail_file f, uint64_t n, struct
 int new_file_replace(struct action *a, enum qmail_file f, uint64_t n, struct error *err);
 /* Give it its name, which must be free: 1, 0 when it is not, -1. */
 int new_file_publish(struct action *a, enum qmail_file f, uint64_t n, struct error *err);
-/* A second name for it, before it has its own. */
-int new_file_link(struct action *a, enum qmail_file f, enum qmail_file as, uint64_t n,
-		  struct error *err);
 void new_file_discard(const struct action *a, enum qmail_file f, uint64_t n);
 
 #endif
