@@ -126,15 +126,15 @@ static void test_hold_of_a_half_held_one(void **state)
 	box_write(&box, HF, text);
 	sed(HF, "s/^S/qby sendmail\\n&/;s/^K.*/K5/;s/^N.*/N7/");
 	box.action.dry_run = true;
-	assert_int_equal(box_do(&box, OP_HOLD, QF + 7), 1);
+	assert_int_equal(box_do(&box, OP_HOLD, &QF[7]), 1);
 	box_assert_diff(&box, "");
 	box.action.dry_run = false;
-	assert_int_equal(box_do(&box, OP_HOLD, QF + 7), 1);
+	assert_int_equal(box_do(&box, OP_HOLD, &QF[7]), 1);
 	box_assert_diff(&box, " -" QF);
 	/* and the other way round */
 	box_write(&box, QF, text);
 	box_snapshot(&box);
-	assert_int_equal(box_do(&box, OP_RELEASE, HF + 7), 1);
+	assert_int_equal(box_do(&box, OP_RELEASE, &HF[7]), 1);
 	box_assert_diff(&box, " -" HF);
 }
 
@@ -145,9 +145,9 @@ static void test_two_messages_of_one_id(void **state)
 	(void)state;
 	box_write(&box, HF, text);
 	sed(HF, "s/^RPFD:.*/RPFD:<other@example.net>/");
-	assert_int_equal(box_do(&box, OP_HOLD, QF + 7), -1);
+	assert_int_equal(box_do(&box, OP_HOLD, &QF[7]), -1);
 	assert_int_equal(box.err.code, ERROR_DENIED);
-	assert_int_equal(box_do(&box, OP_RELEASE, HF + 7), -1);
+	assert_int_equal(box_do(&box, OP_RELEASE, &HF[7]), -1);
 	assert_int_equal(box.err.code, ERROR_DENIED);
 	box_assert_diff(&box, "");
 }
