@@ -2,7 +2,6 @@
 #include "undo.h"
 
 #include <mtaq/jsonbytes.h>
-#include <mtaq/limits.h>
 #include <mtaq/saved.h>
 
 #include <limits.h>
@@ -227,19 +226,7 @@ static void plan_found(struct undo *u, const struct queue *q, enum op op, const 
  * left. */
 static bool is_remainder(struct undo *u, const struct queue *q, const struct message_entry *e)
 {
-	struct sys_locks locks;
-	struct arena arena;
-	struct loader loader = {.arena = &arena, .locks = &locks, .now = u->run->now};
-	struct message m;
-
-	arena_init(&arena, LIMIT_MESSAGE_BYTES);
-	sys_locks_init(&locks);
-	q->backend->begin(q, e, &arena, &m);
-	if (!m.state_known)
-		q->backend->load(&loader, &m, q->backend->needs[FIELD_STATE]);
-	sys_locks_free(&locks);
-	arena_free(&arena);
-	return !m.gone && m.state == STATE_INCOMING;
+	return select_state(q, e, u->run->now) == STATE_INCOMING;
 }
 
 static void plan_delete(struct undo *u, const struct queue *q, const struct intent *it,
