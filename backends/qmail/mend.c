@@ -1,11 +1,14 @@
 /*
- * What mtaq processes that were killed have left in a queue: finished, or taken away.
+ * What mtaq processes that were killed have left in a queue: finished, or taken back.
  *
- * delete and move put down what they are about, as a name in bounce/ (which qmail-send never reads
- * through): ".mtaq.gone.NUMBER.TIME", with the number and mess's modification time. Once info, or
- * todo, is gone the message is none any more, and what is left of its files goes too, as long as
- * mess is still the same file. Everything else of ours in bounce/, todo/, intd/ and pid/ is a
- * temporary of a process that is dead: one mtaq acts on a queue at a time.
+ * delete, move and restore put down what they are about, as a name in bounce/ (which qmail-send
+ * never reads through): ".mtaq.gone.NUMBER.TIME", with the number and mess's modification time;
+ * where the message has a note in bounce/, it is a second name of that. A message without info and
+ * todo is none: none any more, or none yet, and complete elsewhere; so what there is of its files
+ * goes, as long as mess is still the same file. One that has them stays one, and gets its note
+ * back, unless it is about to end without a word, as it should. Everything else of ours in bounce/,
+ * todo/, intd/ and pid/ is a temporary of a process that is dead: one mtaq acts on a queue at a
+ * time.
  */
 #include "mend.h"
 #include "steps.h"
@@ -41,54 +44,63 @@ static bool marker_parse(struct slice name, uint64_t *n, int64_t *mtime_ns)
 	return true;
 }
 
-int marker_put(struct action *a, const struct held *h, struct error *err)
+int marker_put(struct action *a, uint64_t n, const struct stat *mess, struct error *err)
 {
-	const struct pin *p = held_pin(h);
-	int fd, dir = step_open_dir(queue_qmail(a->queue), FILE_BOUNCE, p->n, err);
-	char name[MARKER_NAME];
+	int fd = -1, r, dir = step_open_dir(queue_qmail(a->queue), FILE_BOUNCE, n, err);
+	char name[MARKER_NAME], note[MARKER_NAME];
 
 	if (dir < 0)
 		return -1;
-	marker_name(p->n, qmail_mtime_ns(&p->mess_st), name);
-	fd = openat(dir, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
+	marker_name(n, qmail_mtime_ns(mess), name);
+	snprintf(note, sizeof note, "%llu", (unsigned long long)n);
+	r = linkat(dir, note, dir, name, 0);
+	if (r < 0 && errno == ENOENT)
+		r = fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (r < 0)
 		error_sys(err, errno, "bounce/%s", name);
 	else
-		run_dirty(a, FILE_BOUNCE, p->n);
+		run_dirty(a, FILE_BOUNCE, n);
 	sys_close(fd);
 	sys_close(dir);
-	return fd < 0 ? -1 : 0;
+	return r < 0 ? -1 : 0;
 }
 
-void marker_remove(struct action *a, const struct held *h)
+void marker_remove(struct action *a, uint64_t n, const struct stat *mess)
 {
-	const struct pin *p = held_pin(h);
-	int dir = step_open_dir(queue_qmail(a->queue), FILE_BOUNCE, p->n, NULL);
+	int dir = step_open_dir(queue_qmail(a->queue), FILE_BOUNCE, n, NULL);
 	char name[MARKER_NAME];
 
-	marker_name(p->n, qmail_mtime_ns(&p->mess_st), name);
+	marker_name(n, qmail_mtime_ns(mess), name);
 	if (dir >= 0)
 		unlinkat(dir, name, 0);
 	sys_close(dir);
 }
 
-/* ---- finishing ---- */
+/* ---- finishing, and taking back ---- */
 
-static bool is_none_any_more(const struct queue_qmail *q, uint64_t n, int64_t mtime_ns)
+enum fate { FATE_NONE, FATE_ALIVE, FATE_OTHER };
+
+/* What has become of the message. */
+static enum fate fate_of(const struct queue_qmail *q, uint64_t n, int64_t mtime_ns)
 {
 	enum qmail_file f;
 	struct stat st;
+	int info, todo;
 
-	return qmail_stat(q, FILE_INFO, n, &st, NULL) == 0 &&
-	       qmail_find_todo(q, n, &f, &st, NULL) == 0 &&
-	       qmail_stat(q, FILE_MESS, n, &st, NULL) == 1 && S_ISREG(st.st_mode) &&
-	       qmail_mtime_ns(&st) == mtime_ns;
+	if (qmail_stat(q, FILE_MESS, n, &st, NULL) != 1 || !S_ISREG(st.st_mode) ||
+	    qmail_mtime_ns(&st) != mtime_ns)
+		return FATE_OTHER;
+	info = qmail_stat(q, FILE_INFO, n, &st, NULL);
+	todo = qmail_find_todo(q, n, &f, &st, NULL);
+	if (info < 0 || todo < 0)
+		return FATE_OTHER;
+	return info || todo ? FATE_ALIVE : FATE_NONE;
 }
 
 static int finish(struct action *a, uint64_t n)
 {
-	static const enum qmail_file files[] = {FILE_LOCAL, FILE_REMOTE, FILE_INTD, FILE_INTD_OTHER,
-						FILE_MESS};
+	static const enum qmail_file files[] = {FILE_BOUNCE, FILE_LOCAL,      FILE_REMOTE,
+						FILE_INTD,   FILE_INTD_OTHER, FILE_MESS};
 
 	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
 		if (step_unlink(a, files[i], n, NULL) < 0 && files[i] != FILE_INTD_OTHER)
@@ -96,15 +108,55 @@ static int finish(struct action *a, uint64_t n)
 	return 0;
 }
 
+static bool has_pending(const struct queue_qmail *q, enum qmail_file f, uint64_t n)
+{
+	struct file_path path;
+	struct slice text;
+	struct record r;
+	struct arena a;
+	bool pending = false;
+	int fd = qmail_path(q, f, n, &path, NULL) < 0
+		     ? -1
+		     : sys_open_file(q->fd, path.name, SYS_READ, path.full, NULL, NULL);
+
+	arena_init(&a, 0);
+	if (fd >= 0 && sys_read_all(fd, 0, LIMIT_CONTROL_BYTES, &a, path.full, &text, NULL) == 0)
+		while (record_next(&text, &r) != 0)
+			pending |= r.type == 'T';
+	sys_close(fd);
+	arena_free(&a);
+	return pending;
+}
+
+static void put_note_back(struct action *a, int dir, const char *name, uint64_t n)
+{
+	const struct queue_qmail *q = queue_qmail(a->queue);
+	enum qmail_file f;
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_size > 0 &&
+	    (qmail_find_todo(q, n, &f, &st, NULL) > 0 || has_pending(q, FILE_LOCAL, n) ||
+	     has_pending(q, FILE_REMOTE, n)))
+		/* one that is there by now is the newer one */
+		step_link_in(a, dir, name, FILE_BOUNCE, n, NULL);
+}
+
 static void mend_marker(struct action *a, int dir, const char *name)
 {
 	int64_t mtime_ns;
 	uint64_t n;
 
-	if (marker_parse(slice_from(name), &n, &mtime_ns) &&
-	    is_none_any_more(queue_qmail(a->queue), n, mtime_ns) && finish(a, n) < 0)
-		return;
-	unlinkat(dir, name, 0);
+	if (marker_parse(slice_from(name), &n, &mtime_ns)) {
+		enum fate f = fate_of(queue_qmail(a->queue), n, mtime_ns);
+
+		if (f == FATE_NONE && finish(a, n) < 0)
+			return;
+		if (f == FATE_ALIVE)
+			put_note_back(a, dir, name, n);
+	}
+	if (unlinkat(dir, name, 0) == 0)
+		run_dirty(a, FILE_BOUNCE, 0);
 }
 
 /* ---- sweeping ---- */
@@ -127,6 +179,15 @@ static void sweep(struct action *a, const char *path, const char *ours)
 		closedir(d);
 }
 
+void mend_queue(struct action *a)
+{
+	sweep(a, "bounce", ".mtaq.");
+	sweep(a, "todo", ".mtaq.");
+	sweep(a, "intd", ".mtaq.");
+	sweep(a, "pid", "mtaq.");
+	qmail_sync(a, NULL);
+}
+
 /* Where another mtaq is at work nothing is left over. */
 void qmail_mend(struct action *a)
 {
@@ -138,11 +199,7 @@ void qmail_mend(struct action *a)
 	a->own = r;
 	if (flock(q->fd, LOCK_EX | LOCK_NB) == 0) {
 		r->locked = true;
-		sweep(a, "bounce", ".mtaq.");
-		sweep(a, "todo", ".mtaq.");
-		sweep(a, "intd", ".mtaq.");
-		sweep(a, "pid", "mtaq.");
-		qmail_sync(a, NULL);
+		mend_queue(a);
 	}
 	qmail_run_end(a);
 }

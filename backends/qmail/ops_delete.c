@@ -35,7 +35,7 @@ static void close_removal(struct action *a, struct held *h)
 	if (!h->committed) {
 		export_discard(&d->x);
 		if (d->marked)
-			marker_remove(a, h);
+			marker_remove(a, held_pin(h)->n, &held_pin(h)->mess_st);
 	}
 	export_close(&d->x);
 }
@@ -93,22 +93,13 @@ int qmail_delete_prepare(struct action *a, struct held *h, struct error *err)
 		return -1;
 	if (a->dry_run)
 		return 1;
-	if (a->offline && marker_put(a, h, err) < 0)
+	if (marker_put(a, held_pin(h)->n, &held_pin(h)->mess_st, err) < 0)
 		return -1;
-	d->marked = a->offline;
+	d->marked = true;
 	if (a->args->purge)
 		return 1;
 	qmail_run(a)->folder = a->trash_fd;
 	return export_message(a, h, &d->x, err) < 0 ? -1 : 1;
-}
-
-/* On disk before what follows: left behind it would be sent, or told to the sender of the next
- * message with this number. */
-static int remove_bounce(struct action *a, struct held *h, struct error *err)
-{
-	int r = step_unlink(a, FILE_BOUNCE, held_pin(h)->n, err);
-
-	return r > 0 ? qmail_sync(a, err) : r;
 }
 
 /* ---- delete: live ---- */
@@ -140,9 +131,12 @@ static int take_bounce(struct action *a, struct held *h, struct removal *d, stru
 		return error_set(err, ERROR_BUSY, "qmail-send is at work on it");
 	/* from here on what is in the trash stays there */
 	h->committed = true;
-	if (remove_bounce(a, h, err) < 0)
+	if (there > 0 && step_unlink(a, FILE_BOUNCE, held_pin(h)->n, err) < 0)
 		return -1;
-	return there > 0 && copied ? copy_the_rest(a, h, d, err) : 0;
+	if (there > 0 && copied && copy_the_rest(a, h, d, err) < 0)
+		return -1;
+	/* a mark that is on disk before this would have it sent */
+	return there > 0 ? step_sync(a, FILE_BOUNCE, held_pin(h)->n, err) : 0;
 }
 
 static int commit_live(struct action *a, struct held *h, struct removal *d, struct error *err)
@@ -167,9 +161,12 @@ static int commit_offline(struct action *a, struct held *h, struct error *err)
 {
 	static const enum qmail_file rest[] = {FILE_INFO, FILE_LOCAL, FILE_REMOTE};
 	const struct pin *p = held_pin(h);
+	int bounce;
 
 	h->committed = true;
-	if (remove_bounce(a, h, err) < 0)
+	bounce = step_unlink(a, FILE_BOUNCE, p->n, err);
+	/* without info it would be sent to the sender of the next message of that number */
+	if (bounce < 0 || (bounce > 0 && step_sync(a, FILE_BOUNCE, p->n, err) < 0))
 		return -1;
 	if (p->todo < 0)
 		return step_unlink(a, FILE_INFO, p->n, err) < 0 ? -1 : 0;
@@ -195,11 +192,10 @@ int qmail_delete_finish(struct action *a, struct held *h, struct error *err)
 	const enum qmail_file new[] = {p->todo_file == FILE_TODO ? FILE_INTD : FILE_INTD_OTHER,
 				       FILE_MESS};
 
-	if (!a->offline)
-		return 0;
-	if (remove_files(a, h, p->todo < 0 ? queued : new, p->todo < 0 ? 3 : 2, err) < 0)
+	if (a->offline &&
+	    remove_files(a, h, p->todo < 0 ? queued : new, p->todo < 0 ? 3 : 2, err) < 0)
 		return -1;
-	marker_remove(a, h);
+	marker_remove(a, held_pin(h)->n, &held_pin(h)->mess_st);
 	return 0;
 }
 

@@ -26,6 +26,19 @@ int step_open_dir(const struct queue_qmail *q, enum qmail_file f, uint64_t n, st
 	return sys_open_subdir(q->fd, dir, false, path.full, err);
 }
 
+int step_sync(struct action *a, enum qmail_file f, uint64_t n, struct error *err)
+{
+	int r, fd = step_open_dir(queue_qmail(a->queue), f, n, err);
+
+	if (fd < 0)
+		return -1;
+	r = fsync(fd);
+	if (r < 0)
+		error_sys(err, errno, "%s", a->queue->dir);
+	sys_close(fd);
+	return r;
+}
+
 static int open_spot(const struct action *a, enum qmail_file f, uint64_t n, struct spot *s,
 		     struct error *err)
 {

@@ -362,7 +362,8 @@ static void test_mended(void **state)
 		w.t.args.purge = true;
 		act_killed(&w.t, BEFORE_FINISH, cases[i].n, again);
 		assert_true(act_exists(&w.b, FILE_MESS, cases[i].n));
-		w.t = (struct act){.box = &w.b, .op = OP_REQUEUE, .now = NOW};
+		w.t.op = OP_REQUEUE;
+		w.t.when = STEP_NONE;
 		assert_int_equal(act_on(&w.t, cases[i].other), ACT_DONE);
 		assert_false(anything(&w.b, cases[i].n));
 		act_check_queue(&w.b);
@@ -379,7 +380,8 @@ static void test_not_mended(void **state)
 	(void)state;
 	world_open(&w, "basic.tar", OP_DELETE);
 	act_killed(&w.t, BEFORE_COMMIT, NOTED, again);
-	w.t = (struct act){.box = &w.b, .op = OP_REQUEUE, .now = NOW};
+	w.t.op = OP_REQUEUE;
+	w.t.when = STEP_NONE;
 	assert_int_equal(act_on(&w.t, MIXED), ACT_DONE);
 	assert_true(act_exists(&w.b, FILE_INFO, NOTED));
 	assert_true(act_exists(&w.b, FILE_REMOTE, NOTED));
