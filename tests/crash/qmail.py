@@ -48,6 +48,7 @@ class Qmail(World):
         self.template = {name: self.take(cases[case], n, name) for name, (case, n) in RECORDED.items()}
         self.numbers = {}  # number -> name
         self.mutex = None
+        self.others = False  # lay out queues to move to, whatever the row
 
     @staticmethod
     def take(case, number, name):
@@ -69,7 +70,7 @@ class Qmail(World):
         self.release()
         self.numbers = {}
         trees.write_tree(self.path("a"), self.skeleton)
-        for half in ("a", "b") if self.row.kind == "move" else ():
+        for half in ("a", "b") if self.others or self.row.kind == "move" else ():
             trees.write_tree(self.path(half), {p.replace("queue", "other", 1): n for p, n in self.skeleton.items()
                                                if p.startswith("queue")})
         for name, files in self.template.items():

@@ -188,15 +188,17 @@ class World:
                     complaints.append(f"{path} was changed: {got!r}, not {was!r}")
             elif got and not self.may_appear(path, got):
                 complaints.append(f"{path} has appeared: {got!r}")
-            elif was:
+            elif was and not self.is_folder(path, was):
                 complaints.append(f"{path} is gone")
         ours = [{p: n for p, n in t.items() if self.owner_of(p) not in row.victims} for t in (tree, before)]
         return complaints + trees.link_differences(*ours)
 
     def may_appear(self, path, node):
-        """What belongs to no message and may come all the same: folders of the trash."""
-        if TEMPORARY.search(path):
-            return True
+        """What belongs to no message and may come all the same."""
+        return TEMPORARY.search(path) or self.is_folder(path, node)
+
+    def is_folder(self, path, node):
+        """Folders of the trash and of save come, and go when nothing is left in them."""
         return node.kind == trees.DIRECTORY and re.fullmatch(r"[ab]/(trash|saved)(/RUN[0-9]+)?", path) is not None
 
     def same(self, message, tree, other):
