@@ -77,7 +77,8 @@ static void list_run(struct run *run, const char *id)
 	buf_init(&b);
 	if (journal_load(directory(run), id, &a, &f, &running, &err) == 0)
 		add_run(&b, &f, running, &a);
-	else if (err.code != ERROR_NOQUEUE) /* pruned meanwhile */
+	/* pruned meanwhile, or killed before it did anything */
+	else if (err.code != ERROR_NOQUEUE && err.code != ERROR_GONE)
 		run_error(run, &err);
 	run_out(run, buf_slice(&b));
 	journal_file_free(&f);

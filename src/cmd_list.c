@@ -244,11 +244,24 @@ static bool list_queue(struct lister *l, size_t i)
 	return selection_run(&l->selection, i, &request, &totals);
 }
 
+/* qmail keeps none in the queue: its addresses have the room then. */
+static bool no_status(const struct queue_list *queues)
+{
+	for (size_t i = 0; i < queues->count; i++) {
+		const parts_t *needs = queues->list[i]->backend->needs;
+
+		if (needs[FIELD_STATUS] || needs[FIELD_REASON])
+			return false;
+	}
+	return true;
+}
+
 static void list_all(struct lister *l)
 {
 	struct buf b;
 	bool more = true;
 
+	l->output->options.no_status = no_status(&l->selection.queues);
 	buf_init(&b);
 	output_begin(l->output, &b);
 	lister_put(l, &b);

@@ -6,7 +6,7 @@ static void add_fact(void *ctx, const char *key, const char *value, const char *
 {
 	struct buf *b = ctx;
 
-	buf_printf(b, "  %-16s ", key);
+	buf_printf(b, "  %-19s ", key);
 	text_escape(b, slice_from(value));
 	if (why) {
 		buf_adds(b, "  (");

@@ -150,7 +150,8 @@ int journal_parse(struct slice text, struct journal_file *out, struct error *err
 		}
 	}
 	if (!out->header)
-		return error_set(err, ERROR_CORRUPT, "it has no beginning");
+		/* it is on disk before anything is done */
+		return error_set(err, ERROR_GONE, "it has no beginning: nothing was done");
 	for (size_t i = 0; i < out->count; i++)
 		out->results[out->records[i].result]++;
 	return 0;
@@ -211,7 +212,7 @@ int journal_load(const char *dir, const char *run, struct arena *a, struct journ
 		r = sys_read_all(fd, (size_t)st.st_size, LIMIT_JOURNAL_BYTES, a, path, &text, err);
 	if (r == 0 && (r = journal_parse(text, out, err)) == 0 && strcmp(out->run, run) != 0)
 		r = error_set(err, ERROR_CORRUPT, "it is the journal of %s", out->run);
-	if (r < 0 && err->code == ERROR_CORRUPT)
+	if (r < 0 && (err->code == ERROR_CORRUPT || err->code == ERROR_GONE))
 		error_prefix(err, "%s", path);
 	sys_close(fd);
 	return r;

@@ -26,8 +26,6 @@ static int lock_order(const void *a, const void *b)
 {
 	const struct sys_lock *x = a, *y = b;
 
-	if (x->dev != y->dev)
-		return x->dev < y->dev ? -1 : 1;
 	return (x->ino > y->ino) - (x->ino < y->ino);
 }
 
@@ -91,6 +89,22 @@ void sys_locks_refresh(struct sys_locks *l)
 }
 #endif
 
+/* Index of the first lock of that inode or a later one. */
+static size_t first_of(const struct sys_locks *l, uint64_t ino)
+{
+	size_t low = 0, high = l->count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (l->list[mid].ino < ino)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
 /* Some file systems (btrfs, overlay) show another device in the kernel's table than stat: when the
  * inode is there with another device, it cannot be told. */
 int sys_locks_exclusive(const struct sys_locks *l, dev_t dev, ino_t ino)
@@ -99,8 +113,8 @@ int sys_locks_exclusive(const struct sys_locks *l, dev_t dev, ino_t ino)
 
 	if (!l->known)
 		return -1;
-	for (size_t i = 0; i < l->count; i++) {
-		if (l->list[i].ino != (uint64_t)ino || !l->list[i].exclusive)
+	for (size_t i = first_of(l, ino); i < l->count && l->list[i].ino == (uint64_t)ino; i++) {
+		if (!l->list[i].exclusive)
 			continue;
 		if (l->list[i].dev == (uint64_t)dev)
 			return 1;

@@ -7,8 +7,10 @@ enum { FEW = 12 }; /* recipients that are looked through one by one */
 
 int log_keep(struct slice *at, struct slice s)
 {
-	char *p = realloc((char *)(uintptr_t)at->p, s.n ? s.n : 1);
+	char *p = (char *)(uintptr_t)at->p;
 
+	if (!p || at->n != s.n)
+		p = realloc(p, s.n ? s.n : 1);
 	if (!p)
 		return -1;
 	if (s.n)

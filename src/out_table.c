@@ -25,8 +25,9 @@ struct widths {
 	bool cut;
 };
 
-static struct widths layout(size_t columns)
+static struct widths layout(const struct output_options *o)
 {
+	const size_t columns = o->columns;
 	const size_t fixed = ID_WIDTH + 1 + AGE_WIDTH + 1 + SIZE_WIDTH + 1;
 	struct widths w = {.sender = UNCUT_ADDRESS, .recipient = UNCUT_ADDRESS, .status = SIZE_MAX};
 	size_t rest, address;
@@ -35,17 +36,24 @@ static struct widths layout(size_t columns)
 		return w;
 	w.cut = true;
 	rest = columns > fixed + 20 ? columns - fixed : 20;
-	address = rest * 3 / 10;
-	if (rest < 32) {
-		w.sender = w.recipient = (rest - 1) / 2;
-		w.status = 0;
-		return w;
-	}
+	address = rest < 32 || o->no_status ? (rest - 1) / 2 : rest * 3 / 10;
 	w.sender = w.recipient = address < MAX_ADDRESS ? address : MAX_ADDRESS;
-	w.status = rest - 2 * w.sender - 2;
-	if (w.status < MIN_STATUS)
-		w.status = MIN_STATUS;
+	w.status = 0;
+	if (rest >= 32 && !o->no_status) {
+		w.status = rest - 2 * w.sender - 2;
+		if (w.status < MIN_STATUS)
+			w.status = MIN_STATUS;
+	}
 	return w;
+}
+
+/* An id longer than its column takes from the last one, so that the line stays one line. */
+static void make_room(struct widths *w, size_t over)
+{
+	size_t *last = w->status ? &w->status : &w->recipient;
+
+	if (w->cut)
+		*last = *last > over ? *last - over : 1;
 }
 
 struct look {
@@ -94,8 +102,9 @@ static void put_right(struct buf *out, const char *text, size_t width)
 	buf_addc(out, ' ');
 }
 
-static void put_id(const struct output *o, const struct message *m, struct buf *scratch,
-		   struct buf *out)
+/* By how many columns it is too long. */
+static size_t put_id(const struct output *o, const struct message *m, struct buf *scratch,
+		     struct buf *out)
 {
 	struct look look = look_of(m);
 	size_t width;
@@ -110,6 +119,7 @@ static void put_id(const struct output *o, const struct message *m, struct buf *
 	if (o->options.color && look.sgr)
 		buf_adds(out, "\033[0m");
 	buf_pad(out, ' ', (width < ID_WIDTH ? ID_WIDTH - width : 0) + 1);
+	return width > ID_WIDTH ? width - ID_WIDTH : 0;
 }
 
 static void put_sender(const struct message *m, struct buf *scratch)
@@ -156,10 +166,15 @@ static void put_recipients(const struct message *m, struct buf *scratch, size_t 
 	buf_adds(scratch, more);
 }
 
-static void put_status(const struct message *m, struct buf *scratch)
+/* What is in the queue is deferred: where there is no room for all, the word goes first. */
+static void put_status(const struct message *m, struct buf *scratch, const struct widths *w)
 {
+	static const struct slice deferred = {"Deferred: ", 10};
 	const struct recipient *r = first_pending(m);
 	struct slice s = r && r->status.p ? r->status : m->message_status;
+
+	if (w->cut && s.n > w->status && slice_starts(s, deferred))
+		s = slice_skip(s, deferred.n);
 
 	buf_clear(scratch);
 	if (m->reason.p) {
@@ -191,19 +206,19 @@ static void trim_line(struct buf *out, size_t from)
 static int message(const struct output *o, const struct field_context *c, struct buf *out)
 {
 	const struct message *m = c->message;
-	struct widths w = layout(o->options.columns);
+	struct widths w = layout(&o->options);
 	size_t from = out->n;
 	struct buf scratch;
 
 	buf_init(&scratch);
-	put_id(o, m, &scratch, out);
+	make_room(&w, put_id(o, m, &scratch, out));
 	put_numbers(c, out);
 	put_sender(m, &scratch);
 	put_column(out, buf_slice(&scratch), w.sender, w.cut);
 	put_recipients(m, &scratch, w.recipient, w.cut);
 	put_column(out, buf_slice(&scratch), w.recipient, w.cut);
 	if (w.status) {
-		put_status(m, &scratch);
+		put_status(m, &scratch, &w);
 		put_column(out, buf_slice(&scratch), w.status, w.cut);
 	}
 	buf_free(&scratch);
@@ -213,7 +228,7 @@ static int message(const struct output *o, const struct field_context *c, struct
 
 static void begin(const struct output *o, struct buf *out)
 {
-	struct widths w = layout(o->options.columns);
+	struct widths w = layout(&o->options);
 	size_t from = out->n;
 
 	put_column(out, SLICE("ID"), ID_WIDTH, false);

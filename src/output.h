@@ -25,10 +25,11 @@
 #include <mtaq/text.h>
 
 struct output_options {
-	bool terminal;	     /* stdout is a terminal: escape everything */
-	bool color;	     /* table: SGR colours */
-	bool verbose;	     /* mailq: as sendmail -bp -v */
-	size_t columns;	     /* table: width of the terminal; 0: never cut */
+	bool terminal;	/* stdout is a terminal: escape everything */
+	bool color;	/* table: SGR colours */
+	bool verbose;	/* mailq: as sendmail -bp -v */
+	size_t columns; /* table: width of the terminal; 0: never cut */
+	bool no_status; /* table: no queue of this run has any; may be set until output_begin */
 	struct slice format; /* template: the text of --format */
 	char id_end;	     /* ids: '\n' or '\0' */
 };

@@ -191,18 +191,21 @@ static void set_up(struct job *j, size_t i)
 
 static bool begin_plan(struct job *j, size_t i)
 {
+	const struct backend_actions *actions = j->plans[i].queue->backend->actions;
 	struct batch_run *b = &j->batches[i];
 	struct error err = ERROR_INIT;
 	enum status st = STATUS_OK;
 
 	set_up(j, i);
+	if (!b->action.dry_run && actions && actions->mend)
+		actions->mend(&b->action);
 	if (j->plans[i].count == 0)
 		return true;
 	if (!init_batches(j, i))
 		error_set(&err, ERROR_NOMEM, "out of memory");
 	else if (open_trash(j, b, &err) < 0)
 		st = STATUS_CANTCREATE;
-	else if (b->action.queue->backend->actions->run_begin(&b->action, &err) == 0)
+	else if (actions->run_begin(&b->action, &err) == 0)
 		return true;
 	run_fail(j->run, st == STATUS_OK ? status_of_error(&err) : st, "%s", err.text);
 	return false;
@@ -306,6 +309,19 @@ static void ask(struct job *j, struct batch_run *b)
 	free(items);
 }
 
+static void tidy_folders(const struct plan *p)
+{
+	const char *last = NULL;
+
+	for (size_t k = 0; k < p->count; k++) {
+		const char *folder = p->items[k].folder;
+
+		if (folder && (!last || strcmp(folder, last) != 0))
+			trash_tidy(folder);
+		last = folder;
+	}
+}
+
 static void act_on(struct job *j, size_t i)
 {
 	struct batch_run *b = &j->batches[i];
@@ -321,6 +337,8 @@ static void act_on(struct job *j, size_t i)
 		try_busy_again(j, b);
 	if (b->asked_count)
 		ask(j, b);
+	if (!b->action.dry_run)
+		tidy_folders(p);
 	free(items);
 }
 

@@ -386,3 +386,20 @@ int select_find(const struct queue *q, struct slice id, struct arena *names,
 {
 	return q->backend->find(q, id, names, out, room, err);
 }
+
+enum message_state select_state(const struct queue *q, const struct message_entry *e, int64_t now)
+{
+	struct sys_locks locks;
+	struct arena arena;
+	struct loader loader = {.arena = &arena, .locks = &locks, .now = now};
+	struct message m;
+
+	arena_init(&arena, LIMIT_MESSAGE_BYTES);
+	sys_locks_init(&locks);
+	q->backend->begin(q, e, &arena, &m);
+	if (!m.state_known)
+		q->backend->load(&loader, &m, q->backend->needs[FIELD_STATE]);
+	sys_locks_free(&locks);
+	arena_free(&arena);
+	return m.gone ? STATE_UNKNOWN : m.state;
+}

@@ -17,6 +17,12 @@
 #include <sys/syscall.h>
 #endif
 
+#ifdef O_NOATIME
+#define NO_ATIME O_NOATIME /* only the owner and root may ask; others read and leave their mark */
+#else
+#define NO_ATIME 0
+#endif
+
 int sys_own_standard_descriptors(void)
 {
 	/* the wrong way round on purpose: using a descriptor that was not given is an error, not
@@ -85,13 +91,20 @@ const char *sys_file_type(mode_t mode)
 	return "a device";
 }
 
-int sys_open_dir(const char *path, struct error *err)
+static int open_path(const char *path, int flags)
 {
 	int fd;
 
 	do
-		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+		fd = open(path, flags);
 	while (fd < 0 && errno == EINTR);
+	return fd;
+}
+
+int sys_open_dir(const char *path, struct error *err)
+{
+	int fd = open_path(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+
 	if (fd < 0)
 		return error_sys(err, errno, "%s", path);
 	return fd;
@@ -178,11 +191,18 @@ static int open_below(int dirfd, const char *name, int flags)
 	return fd;
 }
 
+static int open_dir_with(int dirfd, const char *name, bool follow, int flags)
+{
+	flags |= O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK;
+	return follow ? openat(dirfd, name, flags) : open_below(dirfd, name, flags);
+}
+
 int sys_open_subdir(int dirfd, const char *name, bool follow, const char *what, struct error *err)
 {
-	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK;
-	int fd = follow ? openat(dirfd, name, flags) : open_below(dirfd, name, flags);
+	int fd = open_dir_with(dirfd, name, follow, NO_ATIME);
 
+	if (fd < 0 && errno == EPERM && NO_ATIME != 0)
+		fd = open_dir_with(dirfd, name, follow, 0);
 	if (fd < 0)
 		return error_sys(err, errno, "%s", what);
 	return fd;
@@ -208,17 +228,9 @@ int sys_open_file(int dirfd, const char *name, enum sys_access access, const cha
 		  struct stat *st, struct error *err)
 {
 	int flags = O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (access == SYS_READ ? O_RDONLY : O_RDWR);
-	int fd = -1;
+	int quiet = access == SYS_READ ? NO_ATIME : 0, fd = open_below(dirfd, name, flags | quiet);
 
-#ifdef O_NOATIME
-	if (access == SYS_READ) {
-		/* only the owner and root may ask for this; others read and leave their mark */
-		fd = open_below(dirfd, name, flags | O_NOATIME);
-		if (fd < 0 && errno != EPERM)
-			return explain_open(dirfd, name, errno, what, err);
-	}
-#endif
-	if (fd < 0)
+	if (fd < 0 && errno == EPERM && quiet)
 		fd = open_below(dirfd, name, flags);
 	if (fd < 0)
 		return explain_open(dirfd, name, errno, what, err);
@@ -227,11 +239,11 @@ int sys_open_file(int dirfd, const char *name, enum sys_access access, const cha
 
 int sys_open_config(const char *path, struct stat *st, struct error *err)
 {
-	int fd;
+	const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	int fd = open_path(path, flags | NO_ATIME);
 
-	do
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	while (fd < 0 && errno == EINTR);
+	if (fd < 0 && errno == EPERM && NO_ATIME != 0)
+		fd = open_path(path, flags);
 	if (fd < 0)
 		return error_sys(err, errno, "%s", path);
 	return check_regular(fd, path, st, err);

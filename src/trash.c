@@ -1,6 +1,8 @@
 /* Folders of the trash: see trash.h. */
 #include "trash.h"
 
+#include "runid.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -83,4 +85,12 @@ void trash_close_run(int fd, const char *path)
 {
 	sys_close(fd);
 	rmdir(path);
+}
+
+void trash_tidy(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash && run_id_valid(slice_from(slash + 1)))
+		rmdir(path);
 }

@@ -19,5 +19,8 @@ int trash_place(const struct queue *q, const char *given, char *out, size_t size
 int trash_open_run(const char *place, const char *run, char *out, size_t size, struct error *err);
 /* Close it; a folder that nothing came into is removed. */
 void trash_close_run(int fd, const char *path);
+/* Remove the folder of a run if all that was in it has been brought back. Any other directory
+ * stays. */
+void trash_tidy(const char *path);
 
 #endif

@@ -77,6 +77,12 @@ static void gone(struct undo *u, struct slice id)
 	       "it is no longer in its queue: delivered, returned or removed since");
 }
 
+static void already(struct undo *u)
+{
+	u->counts.matched++;
+	u->counts.already++;
+}
+
 /* ---- groups ---- */
 
 static bool same_text(const char *a, const char *b)
@@ -188,15 +194,20 @@ static const struct queue *queue_of_target(struct undo *u, const struct queue *f
 
 /* ---- one record ---- */
 
-static bool in_trash(const struct intent *it)
+struct in_trash {
+	bool saved;
+	bool restoring; /* a restore was cut off: it is to be finished */
+};
+
+static struct in_trash look_into_trash(const struct intent *it)
 {
 	int folder = it->trash.p ? sys_open_dir(it->trash.p, NULL) : -1;
 	json_t *note = folder < 0 ? NULL : saved_read_note(folder, it->id, NULL);
-	bool there = note != NULL;
+	struct in_trash t = {note != NULL, json_object_get(note, "restoring") != NULL};
 
 	json_decref(note);
 	sys_close(folder);
-	return there;
+	return t;
 }
 
 /* By `op` on the message where it lies now. */
@@ -211,22 +222,30 @@ static void plan_found(struct undo *u, const struct queue *q, enum op op, const 
 				     .id = it->id});
 }
 
+/* Not one that its MTA knows: what is there is what a delete or a restore that was cut off has
+ * left. */
+static bool is_remainder(struct undo *u, const struct queue *q, const struct message_entry *e)
+{
+	return select_state(q, e, u->run->now) == STATE_INCOMING;
+}
+
 static void plan_delete(struct undo *u, const struct queue *q, const struct intent *it,
 			struct slice line)
 {
 	struct message_entry e;
 	int n = find(u, q, it, &e);
-	bool saved = in_trash(it);
+	struct in_trash t = look_into_trash(it);
 
-	if (n == 1 && saved) {
+	if (n == 1 && t.saved && (t.restoring || is_remainder(u, q, &e)))
+		n = 0;
+	if (n == 1 && t.saved) {
 		/* not gone yet (qmail-send takes it at its next attempt), or cut off */
 		plan_found(u, q, OP_UNDO, NULL, it, &e, line);
 	} else if (n == 1) {
-		u->counts.matched++;
-		u->counts.already++;
+		already(u);
 	} else if (n == 0 && !it->trash.p) {
 		cannot(u, it->id, &u->counts.gone, "it did not go into the trash");
-	} else if (n == 0 && !saved) {
+	} else if (n == 0 && !t.saved) {
 		cannot(u, it->id, &u->counts.gone, "it is no longer in the trash");
 	} else if (n == 0 && possible(u, q, OP_RESTORE, it->id)) {
 		want(group_for(u, q, OP_RESTORE, NULL),
@@ -246,10 +265,15 @@ static void plan_move(struct undo *u, const struct queue *from, const struct int
 		return;
 	}
 	n = find(u, q, &(struct intent){.id = it->id, .dir = it->target}, &e);
-	if (n == 0)
-		gone(u, it->id);
-	if (n == 1)
+	if (n == 1 && is_remainder(u, q, &e))
+		n = 0;
+	if (n == 1) {
 		plan_found(u, q, OP_MOVE, it->dir.p, it, &e, line);
+	} else if (n == 0 && find(u, from, it, &e) == 1) {
+		already(u); /* it never went, or is back */
+	} else if (n == 0) {
+		gone(u, it->id);
+	}
 }
 
 static void plan_change(struct undo *u, const struct queue *q, enum op op, enum op by,
@@ -269,6 +293,14 @@ static void plan_change(struct undo *u, const struct queue *q, enum op op, enum 
 		plan_found(u, q, by, NULL, it, &e, line);
 }
 
+/* Where the run took it; opened by its name if it is not open yet. */
+static const struct queue *queue_of(struct undo *u, const struct intent *it)
+{
+	const struct queue *q = queues_named(&u->queues, it->queue);
+
+	return q ? q : queues_add(u->run, &u->queues, it->queue.p, "the journal");
+}
+
 static void plan_record(struct undo *u, const struct journal_record *r)
 {
 	const struct queue *q;
@@ -278,10 +310,9 @@ static void plan_record(struct undo *u, const struct journal_record *r)
 		cannot(u, it.id, &u->counts.failed, "the journal does not say what it was");
 		return;
 	}
-	q = queues_named(&u->queues, it.queue);
+	q = queue_of(u, &it);
 	if (!q)
-		cannot(u, it.id, &u->counts.failed,
-		       "its queue is none of those that are open: name it with -q");
+		cannot(u, it.id, &u->counts.failed, "its queue cannot be opened: name it with -q");
 	else if (r->op == OP_DELETE)
 		plan_delete(u, q, &it, r->intent);
 	else if (r->op == OP_MOVE)
@@ -353,7 +384,9 @@ static bool plan_group(struct undo *u, const struct undo_group *g, struct plan *
 {
 	bool more = true;
 
-	if (g->op != OP_RESTORE) {
+	if (g->count == 0) {
+		plan_init(p, g->queue, g->op, NULL);
+	} else if (g->op != OP_RESTORE) {
 		more = plan_entries(u, g, p);
 	} else {
 		plan_init(p, g->queue, g->op, NULL);
@@ -369,7 +402,7 @@ static bool plan_group(struct undo *u, const struct undo_group *g, struct plan *
 
 /* ---- the whole ---- */
 
-/* The queues of the run that is taken back, unless the user names others. */
+/* The queues as they were given to the run that is taken back, unless the user gives any. */
 static void use_its_queues(struct undo *u)
 {
 	const json_t *header = u->file->header, *list = json_object_get(header, "queues");
@@ -378,6 +411,7 @@ static void use_its_queues(struct undo *u)
 
 	if (g->queues.count)
 		return;
+	u->its_queues = json_array_size(list) > 0;
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		s = json_bytes_get(json_array_get(list, i), &u->run->arena);
 		if (s.p)
@@ -389,6 +423,20 @@ static void use_its_queues(struct undo *u)
 	s = bytes_of(u, header, "config");
 	if (!g->config && s.p)
 		g->config = s.p;
+}
+
+/* Each queue has a plan, be it empty: the pipeline mends what an undo that was cut off has left. */
+static void mend_all(struct undo *u)
+{
+	for (size_t i = 0; i < u->queues.count; i++) {
+		const struct queue *q = u->queues.list[i];
+		bool planned = false;
+
+		for (size_t k = 0; k < u->count; k++)
+			planned |= u->groups[k].queue == q;
+		if (!planned && q->backend->actions)
+			group_for(u, q, OP_UNDO, NULL);
+	}
 }
 
 static bool maybe_done(enum journal_result r)
@@ -407,6 +455,7 @@ bool undo_plan(struct undo *u, struct run *run, const struct journal_file *file)
 	for (size_t i = 0; i < file->count; i++)
 		if (maybe_done(file->records[i].result))
 			plan_record(u, &file->records[i]);
+	mend_all(u);
 	u->plans = calloc(u->count + 1, sizeof *u->plans);
 	if (!u->plans)
 		abort();

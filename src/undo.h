@@ -17,6 +17,7 @@ struct undo {
 	struct run *run;
 	const struct journal_file *file;
 	struct queue_list queues;
+	bool its_queues;	   /* those that the run names, not the user */
 	struct undo_group *groups; /* private */
 	size_t count, room;
 	struct plan *plans; /* undo.count of them; the pipeline frees what is in them */

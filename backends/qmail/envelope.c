@@ -168,19 +168,18 @@ int envelope_write(struct action *a, struct held *h, struct envelope_edit *e, st
 	return e->written ? 0 : -1;
 }
 
-/* intd is of no use to anybody once todo is there, but it is the same file in a queue that is
- * whole. */
+/* intd is of no use to anybody once todo is there, and goes first when qmail-send removes both; but
+ * in a queue that is whole they are the same file. */
 int envelope_publish(struct action *a, struct held *h, struct envelope_edit *e, struct error *err)
 {
 	const struct pin *p = held_pin(h);
 	enum qmail_file intd = p->todo_file == FILE_TODO ? FILE_INTD : FILE_INTD_OTHER;
 	int had = step_unlink(a, intd, p->n, err);
 
-	if (had < 0 || (had > 0 && new_file_link(a, p->todo_file, intd, p->n, err) < 0) ||
-	    new_file_replace(a, p->todo_file, p->n, err) < 0)
+	if (had < 0 || new_file_replace(a, p->todo_file, p->n, err) < 0)
 		return -1;
 	e->written = false;
-	return 0;
+	return had ? step_link(a, p->todo_file, intd, p->n, err) : 0;
 }
 
 void envelope_discard(struct action *a, struct held *h, struct envelope_edit *e)

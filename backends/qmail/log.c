@@ -111,6 +111,9 @@ void qmail_log_parse(struct slice line, struct log_event *out)
 	};
 
 	out->kind = LOG_OTHER;
+	/* every other line is one of these */
+	if (slice_starts(line, SLICE("status: ")))
+		return;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		if (!slice_starts(line, rows[i].words))
 			continue;

@@ -109,37 +109,35 @@ int note_write(struct action *a, struct held *h, struct note *n, struct error *e
 	return n->written ? 0 : -1;
 }
 
-/* In one write, at the end: qmail-send may add something at the same time. */
+/* Half a paragraph would be sent as it is. */
+static void take_half_back(int fd, size_t old, size_t text, struct error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || st.st_size <= (off_t)old)
+		return;
+	/* longer than we could have made it: qmail-send has added something too */
+	if (st.st_size > (off_t)(old + text) || ftruncate(fd, (off_t)old) < 0)
+		error_prefix(err, "half of its note was written");
+}
+
+/* At the end, whatever qmail-send adds at the same time. */
 static int append(struct action *a, struct held *h, struct slice text, struct error *err)
 {
 	struct slice old;
 	int fd = -1, r = read_note(a, h, &fd, &old, err);
-	ssize_t put = -1;
 
 	if (r <= 0)
 		return r < 0 ? -1 : error_set(err, ERROR_BUSY, "qmail-send is at work on it");
-	if (fcntl(fd, F_SETFL, O_APPEND) == 0)
-		do
-			put = write(fd, text.p, text.n);
-		while (put < 0 && errno == EINTR);
-	if (put != (ssize_t)text.n || fsync(fd) < 0) {
-		error_sys(err, put < 0 ? errno : ENOSPC, "its note");
-		/* half a paragraph would be sent as it is */
-		if (put > 0 && a->offline && ftruncate(fd, (off_t)old.n) < 0)
-			error_prefix(err, "half of it was written");
-		r = -1;
+	r = fcntl(fd, F_SETFL, O_APPEND);
+	if (r == 0)
+		r = sys_write_all(fd, text.p, text.n);
+	if (r == 0)
+		r = fsync(fd);
+	if (r < 0) {
+		error_sys(err, errno, "its note");
+		take_half_back(fd, old.n, text.n, err);
 	}
-	sys_close(fd);
-	return r < 0 ? -1 : 0;
-}
-
-static int sync_bounces(struct action *a, struct held *h, struct error *err)
-{
-	int fd = step_open_dir(queue_qmail(a->queue), FILE_BOUNCE, held_pin(h)->n, err);
-	int r = fd < 0 ? -1 : fsync(fd);
-
-	if (fd >= 0 && r < 0)
-		error_sys(err, errno, "bounce");
 	sys_close(fd);
 	return r;
 }
@@ -170,7 +168,7 @@ int note_publish(struct action *a, struct held *h, struct note *n, struct error 
 	n->written = false;
 	if (check_alive(a, h, n, err) < 0)
 		return -1;
-	return sync_bounces(a, h, err);
+	return step_sync(a, FILE_BOUNCE, held_pin(h)->n, err);
 }
 
 void note_discard(struct action *a, struct held *h, struct note *n)

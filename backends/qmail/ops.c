@@ -1,5 +1,5 @@
 /* What can be done to a message of a qmail queue, in which state, and by which functions. */
-#include "act.h"
+#include "mend.h"
 
 #define LIVE	METHOD_LIVE
 #define OFFLINE METHOD_OFFLINE
@@ -52,6 +52,7 @@ const struct backend_actions qmail_actions = {
     .ops[OP_UNDO] = {BOTH, BACK, STEPS(undo)},
     .run_begin = qmail_run_begin,
     .run_end = qmail_run_end,
+    .mend = qmail_mend,
     .batch_begin = qmail_batch_begin,
     .batch_end = qmail_batch_end,
     .take = qmail_take,

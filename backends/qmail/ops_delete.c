@@ -17,6 +17,7 @@
  */
 #include "export.h"
 #include "marks.h"
+#include "mend.h"
 #include "steps.h"
 
 #include <mtaq/jsonbytes.h>
@@ -24,15 +25,18 @@
 struct removal {
 	struct export x;
 	struct marks marks;
+	bool marked; /* what is to go is put down */
 };
 
 static void close_removal(struct action *a, struct held *h)
 {
 	struct removal *d = held_pin(h)->op;
 
-	(void)a;
-	if (!h->committed)
+	if (!h->committed) {
 		export_discard(&d->x);
+		if (d->marked)
+			marker_remove(a, held_pin(h)->n, &held_pin(h)->mess_st);
+	}
 	export_close(&d->x);
 }
 
@@ -87,7 +91,12 @@ int qmail_delete_prepare(struct action *a, struct held *h, struct error *err)
 		return -1;
 	if ((a->offline ? note_removal(a, h, "files", "queue", err) : plan_live(a, h, d, err)) < 0)
 		return -1;
-	if (a->dry_run || a->args->purge)
+	if (a->dry_run)
+		return 1;
+	if (marker_put(a, held_pin(h)->n, &held_pin(h)->mess_st, err) < 0)
+		return -1;
+	d->marked = true;
+	if (a->args->purge)
 		return 1;
 	qmail_run(a)->folder = a->trash_fd;
 	return export_message(a, h, &d->x, err) < 0 ? -1 : 1;
@@ -124,7 +133,10 @@ static int take_bounce(struct action *a, struct held *h, struct removal *d, stru
 	h->committed = true;
 	if (there > 0 && step_unlink(a, FILE_BOUNCE, held_pin(h)->n, err) < 0)
 		return -1;
-	return there > 0 && copied ? copy_the_rest(a, h, d, err) : 0;
+	if (there > 0 && copied && copy_the_rest(a, h, d, err) < 0)
+		return -1;
+	/* a mark that is on disk before this would have it sent */
+	return there > 0 ? step_sync(a, FILE_BOUNCE, held_pin(h)->n, err) : 0;
 }
 
 static int commit_live(struct action *a, struct held *h, struct removal *d, struct error *err)
@@ -149,13 +161,17 @@ static int commit_offline(struct action *a, struct held *h, struct error *err)
 {
 	static const enum qmail_file rest[] = {FILE_INFO, FILE_LOCAL, FILE_REMOTE};
 	const struct pin *p = held_pin(h);
+	int bounce;
 
 	h->committed = true;
-	if (step_unlink(a, FILE_BOUNCE, p->n, err) < 0)
+	bounce = step_unlink(a, FILE_BOUNCE, p->n, err);
+	/* without info it would be sent to the sender of the next message of that number */
+	if (bounce < 0 || (bounce > 0 && step_sync(a, FILE_BOUNCE, p->n, err) < 0))
 		return -1;
 	if (p->todo < 0)
 		return step_unlink(a, FILE_INFO, p->n, err) < 0 ? -1 : 0;
-	if (remove_files(a, h, rest, 3, err) < 0)
+	/* without todo, what is still there would be taken for all of it */
+	if (remove_files(a, h, rest, 3, err) < 0 || qmail_sync(a, err) < 0)
 		return -1;
 	return step_unlink(a, p->todo_file, p->n, err) < 0 ? -1 : 0;
 }
@@ -176,11 +192,11 @@ int qmail_delete_finish(struct action *a, struct held *h, struct error *err)
 	const enum qmail_file new[] = {p->todo_file == FILE_TODO ? FILE_INTD : FILE_INTD_OTHER,
 				       FILE_MESS};
 
-	if (!a->offline)
-		return 0;
-	if (p->todo < 0)
-		return remove_files(a, h, queued, 3, err);
-	return remove_files(a, h, new, 2, err);
+	if (a->offline &&
+	    remove_files(a, h, p->todo < 0 ? queued : new, p->todo < 0 ? 3 : 2, err) < 0)
+		return -1;
+	marker_remove(a, held_pin(h)->n, &held_pin(h)->mess_st);
+	return 0;
 }
 
 /* ---- save ---- */

@@ -9,6 +9,7 @@
  * Change: {"what": "queue", "before": directory, "after": directory, "number": the new one}.
  */
 #include "marks.h"
+#include "mend.h"
 #include "steps.h"
 
 #include <mtaq/jsonbytes.h>
@@ -17,7 +18,7 @@
 
 struct move {
 	uint64_t new;
-	bool again; /* an earlier run was cut off: mess is there already */
+	bool again; /* its mess is there already, left over */
 	bool made[3];
 };
 
@@ -44,20 +45,16 @@ static int check_free(struct action *a, struct held *h, struct move *m, struct e
 
 /* A note without a message is left over, unless we have brought it; then it must stay the only one.
  */
-static int clear(struct action *a, struct held *h, struct move *m, struct error *err)
+/* What lies there without a message is left over: a note would be sent to our sender. */
+static int clear(struct action *a, struct move *m, struct error *err)
 {
+	static const enum qmail_file files[] = {FILE_BOUNCE, FILE_LOCAL, FILE_REMOTE};
 	struct action *to = qmail_run(a)->target;
-	struct stat st;
 
-	if (m->again && qmail_stat(queue_qmail(to->queue), FILE_BOUNCE, m->new, &st, err) != 0 &&
-	    qmail_stat(queue_qmail(a->queue), FILE_BOUNCE, held_pin(h)->n, &st, err) != 0)
-		return error_set(err, ERROR_DENIED, "it has a note for its sender in both queues");
-	if (!m->again && step_unlink(to, FILE_BOUNCE, m->new, err) < 0)
-		return -1;
-	return step_unlink(to, FILE_LOCAL, m->new, err) < 0 ||
-		       step_unlink(to, FILE_REMOTE, m->new, err) < 0
-		   ? -1
-		   : 0;
+	for (size_t i = 0; i < 3; i++)
+		if (step_unlink(to, files[i], m->new, err) < 0)
+			return -1;
+	return m->again && step_unlink(to, FILE_MESS, m->new, err) < 0 ? -1 : 0;
 }
 
 static int link_one(struct action *a, struct held *h, struct move *m, enum qmail_file f,
@@ -82,7 +79,7 @@ static int link_one(struct action *a, struct held *h, struct move *m, enum qmail
 static int link_all(struct action *a, struct held *h, struct move *m, struct error *err)
 {
 	const struct pin *p = held_pin(h);
-	const bool has[3] = {!m->again, p->channel[0] >= 0, p->channel[1] >= 0};
+	const bool has[3] = {true, p->channel[0] >= 0, p->channel[1] >= 0};
 
 	for (int i = 0; i < 3; i++) {
 		if (!has[i])
@@ -96,13 +93,34 @@ static int link_all(struct action *a, struct held *h, struct move *m, struct err
 
 /* ---- the action ---- */
 
+/* In both queues: whichever of them is acted on next knows what was going on. */
+static int put_markers(struct action *a, struct held *h, struct move *m, struct error *err)
+{
+	const struct stat *mess = &held_pin(h)->mess_st;
+
+	if (marker_put(qmail_run(a)->target, m->new, mess, err) < 0)
+		return -1;
+	return marker_put(a, held_pin(h)->n, mess, err);
+}
+
+static void remove_markers(struct action *a, struct held *h, struct move *m)
+{
+	const struct stat *mess = &held_pin(h)->mess_st;
+
+	marker_remove(a, held_pin(h)->n, mess);
+	marker_remove(qmail_run(a)->target, m->new, mess);
+}
+
 static void let_go(struct action *a, struct held *h)
 {
 	struct move *m = held_pin(h)->op;
 
-	for (int i = 2; !h->committed && i >= 0; i--)
+	if (h->committed)
+		return;
+	for (int i = 2; i >= 0; i--)
 		if (m->made[i])
 			step_unlink(qmail_run(a)->target, shared[i], m->new, NULL);
+	remove_markers(a, h, m);
 }
 
 static json_t *change(const struct action *a, const struct move *m)
@@ -126,7 +144,24 @@ int qmail_move_prepare(struct action *a, struct held *h, struct error *err)
 	if (a->dry_run)
 		return 1;
 	held_pin(h)->let_go = let_go;
-	return clear(a, h, m, err) < 0 || link_all(a, h, m, err) < 0 ? -1 : 1;
+	if (clear(a, m, err) < 0 || put_markers(a, h, m, err) < 0)
+		return -1;
+	return link_all(a, h, m, err) < 0 ? -1 : 1;
+}
+
+/* It has to be there, on disk, before the message is. */
+static int move_note(struct action *a, struct held *h, const struct move *m, struct error *err)
+{
+	struct action *to = qmail_run(a)->target;
+	uint64_t n = held_pin(h)->n;
+	int moved = step_move(a, to, FILE_BOUNCE, n, m->new, err);
+
+	if (moved <= 0)
+		return moved;
+	if (step_sync(to, FILE_BOUNCE, m->new, err) == 0 && step_sync(a, FILE_BOUNCE, n, err) == 0)
+		return 0;
+	step_move(to, a, FILE_BOUNCE, m->new, n, NULL);
+	return -1;
 }
 
 int qmail_move_commit(struct action *a, struct held *h, struct error *err)
@@ -136,7 +171,7 @@ int qmail_move_commit(struct action *a, struct held *h, struct error *err)
 	uint64_t n = held_pin(h)->n;
 	int moved;
 
-	if (pin_check(a, h, err) < 0 || step_move(a, to, FILE_BOUNCE, n, m->new, err) < 0)
+	if (pin_check(a, h, err) < 0 || move_note(a, h, m, err) < 0)
 		return -1;
 	moved = step_move(a, to, FILE_INFO, n, m->new, err);
 	if (moved <= 0) {
@@ -152,5 +187,6 @@ int qmail_move_finish(struct action *a, struct held *h, struct error *err)
 	for (int i = 2; i >= 0; i--)
 		if (step_unlink(a, shared[i], held_pin(h)->n, err) < 0)
 			return -1;
+	remove_markers(a, h, held_pin(h)->op);
 	return 0;
 }

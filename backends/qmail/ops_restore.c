@@ -14,6 +14,7 @@
  *
  * Change: {"what": "message", "before": "saved", "after": "queue"}.
  */
+#include "mend.h"
 #include "source.h"
 #include "steps.h"
 
@@ -34,6 +35,7 @@ enum {
 struct restore {
 	struct source s;
 	bool by_todo;  /* through todo, else as one that has been preprocessed */
+	bool put_down; /* the number it gets */
 	bool in_queue; /* an earlier run got as far as mess */
 	bool mess, intd, local, remote, bounce, info; /* what this run has made */
 	char pid_name[40];
@@ -132,15 +134,15 @@ static bool number_free(struct action *a, uint64_t n)
 	return queued_as(a, n, &mess, &envelope, &st, NULL) == 0 && !mess && !envelope;
 }
 
-/* The saved file itself: owned as a mess is, and nobody else's under another name. */
+/* The saved file itself, when it is owned as a mess is. */
 static bool can_link(struct action *a, const struct restore *r)
 {
 	const struct stat *st = &r->s.mess_st;
 	struct stat queue;
 
 	return fstat(queue_qmail(a->queue)->fd, &queue) == 0 && queue.st_dev == st->st_dev &&
-	       st->st_nlink == 1 && st->st_uid == qmail_run(a)->queue_uid &&
-	       (st->st_mode & 07777) == 0644 && number_free(a, (uint64_t)st->st_ino);
+	       st->st_uid == qmail_run(a)->queue_uid && (st->st_mode & 07777) == 0644 &&
+	       number_free(a, (uint64_t)st->st_ino);
 }
 
 /* What lies under the number without a mess is left over from a message that ended otherwise; its
@@ -155,9 +157,11 @@ static int clear_orphans(struct action *a, uint64_t n, struct error *err)
 	return 0;
 }
 
-/* A rewritten note: the number is known before the queue shows anything of it. */
-static int put_down(struct held *h, uint64_t n, struct error *err)
+/* Before the queue shows anything of it the number is known: in the note, for what to do once it is
+ * there, and in the queue, to take it away again as long as it is not. */
+static int put_down(struct action *a, struct held *h, uint64_t n, struct error *err)
 {
+	struct restore *own = held_pin(h)->op;
 	json_t *note = json_deep_copy(h->saved->note);
 	int r;
 
@@ -165,11 +169,13 @@ static int put_down(struct held *h, uint64_t n, struct error *err)
 		json_decref(note);
 		return error_set(err, ERROR_NOMEM, "out of memory");
 	}
+	held_pin(h)->n = n;
+	own->put_down = true;
 	r = saved_write_note(h->saved->dirfd, note, err);
 	json_decref(note);
 	if (r == 0 && fsync(h->saved->dirfd) < 0)
 		r = error_sys(err, errno, "%s", h->saved->path);
-	return r;
+	return r == 0 ? marker_put(a, n, &own->s.mess_st, err) : r;
 }
 
 /* ---- mess ---- */
@@ -180,21 +186,21 @@ static int link_mess(struct action *a, struct held *h, struct restore *r, struct
 	struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, r->s.mess_st.st_mtim};
 	uint64_t n = (uint64_t)r->s.mess_st.st_ino;
 
-	if (clear_orphans(a, n, err) < 0 || put_down(h, n, err) < 0)
+	if (clear_orphans(a, n, err) < 0 || put_down(a, h, n, err) < 0)
 		return -1;
 	if (futimens(r->s.mess, times) < 0)
 		return error_sys(err, errno, "%s", r->s.mess_name.p);
 	if (step_link_in(a, h->saved->dirfd, r->s.mess_name.p, FILE_MESS, n, err) != 1)
 		return error_set(err, ERROR_SYSTEM, "its mess cannot be linked");
 	r->mess = true;
-	held_pin(h)->n = n;
 	return 0;
 }
 
 static int fill_mess(struct action *a, int fd, const struct restore *r, struct error *err)
 {
 	struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, r->s.mess_st.st_mtim};
-	const struct new_file as = new_file_as(a, FILE_MESS);
+	/* its group is that of whoever submitted it */
+	const struct new_file as = {new_file_as(a, FILE_MESS).uid, r->s.mess_st.st_gid, 0644, NULL};
 	char buffer[65536];
 	off_t at = 0;
 	ssize_t got;
@@ -204,7 +210,7 @@ static int fill_mess(struct action *a, int fd, const struct restore *r, struct e
 			return error_sys(err, errno, "its mess");
 		at += got;
 	}
-	if (got < 0 || fchown(fd, as.uid, as.gid) < 0 || fchmod(fd, as.mode) < 0 ||
+	if (got < 0 || fchown(fd, as.uid, r->s.mess_st.st_gid) < 0 || fchmod(fd, as.mode) < 0 ||
 	    futimens(fd, times) < 0 || fsync(fd) < 0)
 		return error_sys(err, errno, "its mess");
 	return 0;
@@ -264,14 +270,13 @@ static int copy_mess(struct action *a, struct held *h, struct restore *r, struct
 	snprintf(r->pid_name, sizeof r->pid_name, "mtaq.%llu",
 		 (unsigned long long)r->s.mess_st.st_ino);
 	result = make_mess(a, r, pid, &n, err);
-	if (result == 0 && (clear_orphans(a, n, err) < 0 || put_down(h, n, err) < 0 ||
+	if (result == 0 && (clear_orphans(a, n, err) < 0 || put_down(a, h, n, err) < 0 ||
 			    step_adopt(a, r->pid_name, n, err) < 0)) {
 		unlinkat(pid, r->pid_name, 0);
 		result = -1;
 	}
 	sys_close(pid);
 	r->mess = result == 0;
-	held_pin(h)->n = n;
 	return result;
 }
 
@@ -400,8 +405,10 @@ static void take_away(struct action *a, struct held *h, struct restore *r)
 			new_file_discard(a, files[i], n);
 		step_unlink(a, files[i], n, NULL);
 	}
-	if (r->mess)
-		saved_write_note(h->saved->dirfd, h->saved->note, NULL);
+	if (!r->put_down)
+		return;
+	marker_remove(a, n, &r->s.mess_st);
+	saved_write_note(h->saved->dirfd, h->saved->note, NULL);
 }
 
 static void let_go(struct action *a, struct held *h)
@@ -471,6 +478,7 @@ int qmail_restore_finish(struct action *a, struct held *h, struct error *err)
 	struct restore *r = held_pin(h)->op;
 	int result = 0;
 
+	marker_remove(a, held_pin(h)->n, &r->s.mess_st);
 	if (r->by_todo)
 		send_trigger(queue_qmail(a->queue));
 	if (!a->offline && a->args->keep_age && r->s.info.p)

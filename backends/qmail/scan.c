@@ -282,10 +282,12 @@ static void least(const struct numbers *l, size_t end, bool *any, uint64_t *n)
 
 static unsigned take(struct numbers *l, size_t end, uint64_t n, unsigned bit)
 {
-	if (l->at >= end || l->v[l->at] != n)
-		return 0;
-	l->at++;
-	return bit;
+	unsigned seen = 0;
+
+	/* a name that goes and comes again while the directory is read can be in it twice */
+	for (; l->at < end && l->v[l->at] == n; l->at++)
+		seen = bit;
+	return seen;
 }
 
 /* The next number of the split directory: 1, or 0 and on to the next directory. */

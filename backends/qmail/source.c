@@ -39,7 +39,7 @@ static int read_role(struct held *h, const char *role, struct slice *out, struct
 	return r;
 }
 
-/* The time as the note has it: a copy by other means may have lost it. */
+/* Time and group as the note has them: a copy by other means may have lost them. */
 static int open_mess(struct held *h, struct source *s, struct error *err)
 {
 	struct saved_file f;
@@ -49,6 +49,7 @@ static int open_mess(struct held *h, struct source *s, struct error *err)
 		return r < 0 ? -1 : error_set(err, ERROR_CORRUPT, "its note names no mess");
 	s->mess_name = f.name;
 	s->mess_st.st_mtim = timespec_of(f.mtime_ns);
+	s->mess_st.st_gid = f.gid;
 	return 0;
 }
 

@@ -347,8 +347,21 @@ static void look_at_todo(struct look *l)
 	tell_below(l, &e);
 }
 
+/* No trouble of this or that directory: this is something else. */
+static bool is_no_queue(const struct look *l)
+{
+	struct error mess = ERROR_INIT, info = ERROR_INIT;
+
+	return real_dir(l, "mess", &mess) < 0 && mess.code == ERROR_GONE &&
+	       real_dir(l, "info", &info) < 0 && info.code == ERROR_GONE;
+}
+
 static int find_with(struct look *l, struct error *err)
 {
+	if (is_no_queue(l))
+		return error_set(err, ERROR_NOQUEUE,
+				 "%s: neither mess nor info is there: no qmail queue",
+				 l->q->base.dir);
 	for (int dir = 0; dir < DIR_SPLIT_COUNT; dir++)
 		count_dirs(l, (enum qmail_dir)dir);
 	decide(l);

@@ -26,6 +26,19 @@ int step_open_dir(const struct queue_qmail *q, enum qmail_file f, uint64_t n, st
 	return sys_open_subdir(q->fd, dir, false, path.full, err);
 }
 
+int step_sync(struct action *a, enum qmail_file f, uint64_t n, struct error *err)
+{
+	int r, fd = step_open_dir(queue_qmail(a->queue), f, n, err);
+
+	if (fd < 0)
+		return -1;
+	r = fsync(fd);
+	if (r < 0)
+		error_sys(err, errno, "%s", a->queue->dir);
+	sys_close(fd);
+	return r;
+}
+
 static int open_spot(const struct action *a, enum qmail_file f, uint64_t n, struct spot *s,
 		     struct error *err)
 {
@@ -238,26 +251,6 @@ int new_file_publish(struct action *a, enum qmail_file f, uint64_t n, struct err
 		unlinkat(s.dir, s.temporary, 0);
 	}
 	sys_close(s.dir);
-	return r;
-}
-
-int new_file_link(struct action *a, enum qmail_file f, enum qmail_file as, uint64_t n,
-		  struct error *err)
-{
-	struct spot from, to;
-	int r = -1;
-
-	if (open_spot(a, f, n, &from, err) < 0)
-		return -1;
-	if (open_spot(a, as, n, &to, err) == 0) {
-		r = linkat(from.dir, from.temporary, to.dir, to.name, 0);
-		if (r < 0)
-			error_sys(err, errno, "%s", to.path.full);
-		else
-			run_dirty(a, as, n);
-		sys_close(to.dir);
-	}
-	sys_close(from.dir);
 	return r;
 }
 

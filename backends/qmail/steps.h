@@ -15,6 +15,8 @@
 
 /* The directory where file `f` of message `n` belongs: fd or -1. */
 int step_open_dir(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct error *err);
+/* What was done in its directory is on disk, now and not at the next sync(). */
+int step_sync(struct action *a, enum qmail_file f, uint64_t n, struct error *err);
 /* Remove it: 1, 0 when it is not there, -1. */
 int step_unlink(struct action *a, enum qmail_file f, uint64_t n, struct error *err);
 /* A link to it in another directory: 1, 0 when that cannot be (another filesystem), -1. */
@@ -51,9 +53,6 @@ int new_file_write(const struct action *a, enum qmail_file f, uint64_t n, struct
 int new_file_replace(struct action *a, enum qmail_file f, uint64_t n, struct error *err);
 /* Give it its name, which must be free: 1, 0 when it is not, -1. */
 int new_file_publish(struct action *a, enum qmail_file f, uint64_t n, struct error *err);
-/* A second name for it, before it has its own. */
-int new_file_link(struct action *a, enum qmail_file f, enum qmail_file as, uint64_t n,
-		  struct error *err);
 void new_file_discard(const struct action *a, enum qmail_file f, uint64_t n);
 
 #endif

@@ -4,7 +4,7 @@
  * A queue that messages are moved to is acted on as the one that they come from: no other mtaq, no
  * qmail-send; and it has to be of the same users, on the same filesystem.
  */
-#include "act.h"
+#include "mend.h"
 #include "qmail.h"
 
 #include <fcntl.h>
@@ -127,7 +127,11 @@ static int open_other(struct action *a, struct error *err)
 	r->target = t;
 	if (check_pair(r->q, queue_qmail(q), err) < 0)
 		return -1;
-	return run_claim(t, err);
+	if (run_claim(t, err) < 0)
+		return -1;
+	if (!a->dry_run)
+		mend_queue(t);
+	return 0;
 }
 
 int qmail_target_open(struct action *a, struct error *err)

@@ -183,6 +183,8 @@ int transfer_finish(struct action *a, struct held *h, const struct place *to, st
 void leave_marker(struct held *h);
 /* The message's own leftovers go: data file (unless another message has it too), transcript. */
 int remove_rest(struct action *a, struct held *h, struct error *err);
+/* Is it that a second name can never be had there, so that a copy must do? */
+bool cannot_link(int errnum);
 
 /* copy.c */
 /* A copy of a file: bytes, owner, mode and times, on disk. -1 with errno, EEXIST when the name is

@@ -123,8 +123,6 @@ static int run_begin(struct action *a, struct error *err)
 		run_end(a);
 		return -1;
 	}
-	if (!a->dry_run)
-		sweep_queue(a);
 	return 0;
 }
 
@@ -260,6 +258,7 @@ const struct backend_actions sendmail_actions = {
 	},
 	.run_begin = run_begin,
 	.run_end = run_end,
+	.mend = sweep_queue,
 	.batch_begin = batch_begin,
 	.take = sendmail_take,
 	.recheck = sendmail_recheck,

@@ -216,7 +216,8 @@ static int bring_data(struct action *a, struct held *h, const struct saved_file 
 	int to = g->data->df_fd;
 
 	if (linkat(h->saved->dirfd, f->name.p, to, data_name(h, name), 0) < 0 &&
-	    !(errno == EEXIST && is_ours(h, f)) && (errno == EEXIST || copy_data(h, f, name) < 0))
+	    !(errno == EEXIST && is_ours(h, f)) &&
+	    !(cannot_link(errno) && copy_data(h, f, name) == 0))
 		return error_sys(err, errno, "%s", act_path(h, g->data->df, name));
 	act_made(h, to, name);
 	act_sync_later(a, to);

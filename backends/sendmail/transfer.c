@@ -47,7 +47,7 @@ static int write_text(int fd, const char *text)
 	return sys_write_all(fd, text, strlen(text)) < 0 || fsync(fd) < 0 ? -1 : 0;
 }
 
-static int write_intent(struct action *a, struct held *h, const struct place *to, struct error *err)
+static int write_intent(struct held *h, const struct place *to, struct error *err)
 {
 	struct grip *g = grip_of(h);
 	json_t *intent = intent_json(h, to);
@@ -62,8 +62,8 @@ static int write_intent(struct action *a, struct held *h, const struct place *to
 			    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd >= 0) {
 		act_made(h, g->unit->qf_fd, name);
-		r = write_text(fd, text);
-		act_sync_later(a, g->unit->qf_fd);
+		/* its name too, before anything is made that only it tells of */
+		r = write_text(fd, text) < 0 || fsync(g->unit->qf_fd) < 0 ? -1 : 0;
 	}
 	if (r < 0)
 		fail_at(h, g->unit->qf.p, name, err);
@@ -93,7 +93,7 @@ static int link_data(struct held *h, const struct place *to, const char *name)
 	return errno == EEXIST && is_same_file(to->df_fd, name, &h->message) ? 0 : -1;
 }
 
-static bool cannot_link(int errnum)
+bool cannot_link(int errnum)
 {
 	return errnum == EXDEV || errnum == EPERM || errnum == EMLINK || errnum == EOPNOTSUPP;
 }
@@ -107,7 +107,7 @@ static int bring_data(struct action *a, struct held *h, const struct place *to, 
 	if (link_data(h, to, name) < 0) {
 		if (!cannot_link(errno))
 			return fail_at(h, to->df, name, err);
-		if (!g->across && write_intent(a, h, to, err) < 0)
+		if (!g->across && write_intent(h, to, err) < 0)
 			return -1;
 		if (copy_file(g->data->df_fd, name, to->df_fd, name) < 0)
 			return fail_at(h, to->df, name, err);
@@ -170,7 +170,7 @@ int transfer_prepare(struct action *a, struct held *h, const struct place *to, b
 				 "%s does not end as it should: it is not edited",
 				 act_path(h, g->unit->qf, g->name));
 	g->brings_data = data && g->data;
-	if ((edits || to->qf_dev != g->st.st_dev) && write_intent(a, h, to, err) < 0)
+	if ((edits || to->qf_dev != g->st.st_dev) && write_intent(h, to, err) < 0)
 		return -1;
 	if (g->brings_data && bring_data(a, h, to, err) < 0)
 		return -1;

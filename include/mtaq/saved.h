@@ -15,6 +15,8 @@
  *	"files"		[{"role", "name": in the folder, "place": where it belongs, below "dir",
  *			  "size", "mode", "uid", "gid", "atime_ns", "mtime_ns"}]; "role" is what
  *			  backend->files() calls it: "control", "data", "mess", ...
+ *	"restoring"	there while a restore is under way, and left by one that was cut off: the same
+ *			again finishes it, or only takes the files away when the message is back
  * and whatever else the backend needs to put it back, under its own name ("sendmail": {...}).
  * Bytes are as in mtaq/jsonbytes.h.
  *

@@ -68,7 +68,7 @@ struct sys_locks {
 	struct sys_lock {
 		uint64_t dev, ino;
 		bool exclusive;
-	} *list; /* malloc'd, sorted; owned by this struct */
+	} *list; /* malloc'd, by inode; owned by this struct */
 	size_t count, room;
 	bool known; /* false: this system cannot tell */
 };

@@ -174,6 +174,13 @@ class Disk:
 
     do_dup2 = do_dup3 = do_dup
 
+    def do_fcntl(self, call):
+        f = self.files.get(strace.fd_of(call.args[0]))
+        if f and call.args[1].startswith("F_DUPFD"):
+            self.files[call.result] = f
+        elif f and call.args[1] == "F_SETFL":
+            f[2] = "O_APPEND" in call.args[2]
+
     def write(self, call, data, offset=None):
         """Bytes into a file that is one of ours."""
         f = self.files.get(strace.fd_of(call.args[0]))

@@ -1,13 +1,21 @@
 """One action proven: killed at each call, failed at each call, and cut off from power after each call."""
 
+import os
 import re
 
 import tree as trees
 from power import Disk
 from strace import fd_of, path_of_fd, string_of
-from world import JOURNAL, TEMPORARY, Journal, text_of
+from world import JOURNAL, TEMPORARY, Journal, run_order, text_of
 
 ERRORS = ("ENOSPC", "EIO", "EACCES", "EINTR")
+# Those that a call really can fail with; all of them with CRASH_ERRORS=all.
+POSSIBLE = (
+    (r"open|creat", ERRORS),
+    (r"write|sync|truncate|copy|sendfile|fallocate", ("ENOSPC", "EIO", "EINTR")),
+    (r"link|rename|mkdir|symlink|mknod", ("ENOSPC", "EIO", "EACCES")),
+    (r"", ("EIO", "EACCES")),
+)
 TOLD = 4  # complaints that are told in full for each part
 
 
@@ -30,6 +38,14 @@ class Part:
         return {"name": self.name, "unit": self.unit, "count": self.count, "complaints": self.complaints}
 
 
+def errors_of(call):
+    """What is injected into a call."""
+    if os.environ.get("CRASH_ERRORS") == "all":
+        return ERRORS
+    name = "remove" if "unlink" in call.name else call.name
+    return next(errors for pattern, errors in POSSIBLE if re.search(pattern, name))
+
+
 class Proof:
     """A row of the table in its world."""
 
@@ -37,7 +53,7 @@ class Proof:
         self.row = row
         self.world = world
         self.tracer = tracer
-        self.argv = world.argv(row.words, row.trash)
+        self.argv = []
         self.known = None  # the journal's files before the command
         self.told = set()  # messages that a recorded run has told to be done
 
@@ -45,23 +61,29 @@ class Proof:
 
     def begin(self):
         """A fresh world, with what the row wants done first; its normal tree."""
-        self.world.others = self.row.kind == "move"
+        self.world.row = self.row
         self.world.fresh()
         self.world.prepare(self.row)
         tree = self.world.read()
         self.known = {p for p in tree if p.startswith(JOURNAL + "/")}
-        self.argv = self.world.argv(self.world.complete(self.row, tree), self.row.trash)
+        self.argv = self.command()
         return tree
+
+    def command(self):
+        """The row's command line in the world as it is."""
+        return self.world.argv(self.world.complete(self.row, self.known), self.row.trash)
 
     def reference(self):
         """Record it twice; complaints about the undisturbed run itself."""
         part = Part("uninterrupted", "calls")
         self.first = self.begin()
+        self.first_facts = self.known, self.world.remember()
         self.before = self.world.normal(self.first)
         outcome, self.calls = self.tracer.record(self.argv)
         self.last = self.world.read()
         self.after = self.world.normal(self.last)
         part.add("run", self.reference_complaints(outcome))
+        self.intents_at = max((i for i, c in enumerate(self.calls) if self.writes_intents(c)), default=-1)
         self.points = [c for c in self.calls if c.main and not c.failed and c.changes]
         self.fallible = [c for c in self.calls if c.main and not c.failed and c.can_fail]
         strays = [str(c) for c in self.calls if not c.main and c.changes and not c.failed]
@@ -73,9 +95,16 @@ class Proof:
         part.count = len(self.fallible)
         return part
 
+    def writes_intents(self, call):
+        """Does this call write what is going to be done into the journal?"""
+        place = self.place(call) if call.name == "write" and not call.failed else None
+        return bool(place) and place.startswith(JOURNAL + "/") and b'"changes"' in string_of(call.args[1])
+
     def reference_complaints(self, outcome):
         """What the run must have done, so that the rest proves anything."""
         complaints = [] if outcome.status == 0 else [outcome.told()]
+        summary = re.search(r"matched: \d+ ([a-z ]+)", outcome.err)
+        self.participle = summary.group(1) if summary else "done"
         complaints += self.world.check(self.after, self.before, self.after, self.row)
         claimed = self.world.claimed(outcome.out)
         for message in self.row.victims:
@@ -101,25 +130,25 @@ class Proof:
             touched = trees.differences(now, was)
             if touched and message not in intended:
                 complaints.append(f"{message} was changed before the journal says so: {'; '.join(touched)}")
-            if message in done and not self.is_done(message, normal):
-                complaints.append(f"{message} is done by the journal, but not in the queue: {self.lacks(message, normal)}")
+            lacks = self.world.lacks(message, normal, self.after)
+            if message in done and lacks:
+                complaints.append(f"{message} is done by the journal, but not in the queue: {'; '.join(lacks)}")
         return complaints
 
     def is_done(self, message, normal):
         """Has everything been done to it?"""
         return self.world.same(message, normal, self.after)
 
-    def lacks(self, message, normal):
-        """What has not."""
-        wrong = trees.differences(self.world.of_message(normal, message), self.world.of_message(self.after, message))
-        return "; ".join(wrong)
-
-    def again_complaints(self):
-        """The same command once more: it finishes, and nothing tells that it was cut off."""
+    def again_complaints(self, power=False, links=True):
+        """The same command once more: it finishes, and nothing tells that it was cut off. After a power failure even what
+        would have told of leavings may be lost."""
         outcome = self.world.run(self.argv)
-        complaints = [] if outcome.status == 0 else [f"the same command again: {outcome.told()}"]
+        complaints = [] if outcome.status in self.row.again else [f"the same command again: {outcome.told()}"]
         normal = self.world.settled(self.world.normal(self.world.read()))
-        wrong = trees.differences(normal, self.world.settled(self.after))
+        for message in self.row.victims if power else ():
+            for path in self.world.leavings(normal, message):
+                del normal[path]
+        wrong = trees.differences(normal, self.world.settled(self.after), links=links)
         return complaints + [f"the same command again: {d}" for d in wrong]
 
     # --- killed
@@ -136,8 +165,26 @@ class Proof:
             tree = self.world.read()
             complaints = self.state_complaints(tree)
             complaints += self.claim_complaints(outcome, self.world.normal(tree))
-            part.add(call, complaints + self.world.mta_complaints(tree) + self.again_complaints())
+            complaints += self.world.mta_complaints(tree) + self.again_complaints()
+            part.add(call, complaints + (self.undo_complaints() if self.row.undo else []))
         return part
+
+    def undo_complaints(self):
+        """The run that was killed, and the one that finished it, taken back: everything is as it was before."""
+        complaints = []
+        tree = self.world.read()
+        listed = self.world.run(self.world.argv(["journal"]))
+        if listed.status:
+            complaints.append(f"journal: {listed.told()}")
+        # one that was killed before its first line did nothing
+        runs = [r for r in Journal(tree, self.known).runs if tree[f"{JOURNAL}/{r}.jsonl"].data]
+        for run in sorted(runs, key=run_order, reverse=True):
+            outcome = self.world.run(self.world.argv(["undo", run], self.row.trash))
+            if outcome.status:
+                complaints.append(f"undo: {outcome.told()}")
+        got, wanted = [self.world.as_undone(t) for t in (self.world.normal(self.world.read()), self.before)]
+        # what goes to another file system is copied, and then no longer one file with what it was one with
+        return complaints + [f"undone: {d}" for d in trees.differences(got, wanted, links=not self.row.elsewhere)]
 
     # --- failed
 
@@ -145,7 +192,7 @@ class Proof:
         """Each call fails, with each error."""
         part = Part("failed", "faults")
         for call in self.fallible:
-            for error in ERRORS:
+            for error in errors_of(call):
                 self.begin()
                 outcome = self.tracer.fail_at(self.argv, call, error)
                 part.add(f"{error} of {call}", self.fault_complaints(call, outcome))
@@ -172,12 +219,22 @@ class Proof:
             complaints.append(f"it crashed: {outcome.told()}")
         complaints += self.state_complaints(tree)
         complaints += self.claim_complaints(outcome, normal) + self.telling_complaints(call, outcome, normal)
-        for message in self.row.victims:
-            if not self.is_done(message, normal) and not self.world.same(message, normal, self.before):
-                complaints.append(f"{message} is half done: {self.lacks(message, normal)}")
-        if not call.name.startswith("unlink"):
+        half = [m for m in self.row.victims if not self.is_done(m, normal) and not self.world.same(m, normal, self.before)]
+        for message in half:
+            complaints += self.half_complaints(message, call, outcome, normal)
+        if self.calls.index(call) <= self.intents_at and not call.name.startswith("unlink"):
             complaints += [f"{p} is left over" for p in normal if TEMPORARY.search(p)]
-        return complaints + self.again_complaints()
+        # where a link cannot be made there is a copy
+        return complaints + self.again_complaints(links=not call.name.startswith("link"))
+
+    def half_complaints(self, message, call, outcome, normal):
+        """Before the intents are on disk nothing is half done. After, where an action has several steps, one may be: then
+        it is told, and the same command again must finish."""
+        lacks = "; ".join(self.world.lacks(message, normal, self.after))
+        if self.calls.index(call) <= self.intents_at:
+            return [f"{message} is half done before the journal knows: {lacks}"]
+        named = any(self.world.message_of(w) == message for w in re.findall(r"^mtaq: (\S+): ", outcome.err, re.M))
+        return [] if named and outcome.status else [f"{message} is half done, and nobody says so: {lacks}"]
 
     def claim_complaints(self, outcome, normal):
         """What is said to be done is."""
@@ -201,7 +258,7 @@ class Proof:
             complaints.append(f"many words: {outcome.told()}")
         summary = re.search(r"(\d+) messages matched(.*)", outcome.err)
         if summary and not mute:
-            done = re.search(r"\b(\d+) %s" % self.row.told, summary.group(2))
+            done = re.search(r"\b(\d+) %s" % self.participle, summary.group(2))
             if (int(done.group(1)) if done else 0) != len(claimed):
                 complaints.append(f"the count is not what was told: {outcome.told()}")
         if not summary and outcome.status in (0, 1) and not mute:
@@ -222,9 +279,9 @@ class Proof:
                 data = string_of(call.args[1])
                 if where.startswith(JOURNAL + "/"):
                     intents_synced &= b'"changes"' not in data
-                    if b'"result":"done"' in data:
-                        late = [f"{d} is not synced since {c}" for d, c in unsynced_dirs.items()]
-                        part.complaints += [f"done is written, and {x}" for x in late]
+                    for mark in (b'"changes"', b'"result":"done"'):
+                        late = [f"{d} is not synced since {c}" for d, c in unsynced_dirs.items() if mark in data]
+                        part.complaints += [f"{mark.decode()} is written, and {x}" for x in late]
                 else:
                     written[where] = i
             elif call.name in ("fsync", "fdatasync") and where is not None:
@@ -253,7 +310,8 @@ class Proof:
             part.complaints.append(f"{call}: {old} was written and not synced")
         if self.world.visible(new) and not intents_synced:
             part.complaints.append(f"{call}: the intents are not on disk")
-        for path in {new, old} if call.name.startswith("rename") else {new}:
+        names = {new, old} if call.name.startswith("rename") else {new}
+        for path in {n for n in names if not TEMPORARY.search(n)}:
             unsynced_dirs[path.rpartition("/")[0]] = str(call)
 
     def prefixes(self, again=True):
@@ -261,6 +319,8 @@ class Proof:
         part = Part("without power", "prefixes")
         disk = Disk(self.world.root, self.first, self.world.started + 2_000_000_000)
         seen, self.told = set(), set()
+        self.known, memory = self.first_facts
+        self.world.recall(memory)
         self.prefix(part, disk, None, seen, again)
         for call in self.calls:
             disk.play(call)
@@ -284,5 +344,6 @@ class Proof:
             complaints = self.state_complaints(tree, self.told)
             if again:
                 self.world.adopt(tree)
-                complaints += self.again_complaints()
+                self.argv = self.command()
+                complaints += self.again_complaints(power=True)
             part.complaints += [f"after {call}, lost {lost}: {c}" for c in complaints]

@@ -5,7 +5,7 @@ import os
 import re
 
 import tree as trees
-from world import World
+from world import NOW, TEMPORARY, World
 
 QUEUE = "a/queue"
 SPLIT = 7
@@ -26,6 +26,7 @@ RECORDED = {
 }
 CASES = sorted({case for case, _ in RECORDED.values()})
 FILE = re.compile(r"^([ab]/(?:queue|other))/(mess|info|local|remote|todo|intd|bounce)/(?:(\d+)/)?(\d+)$")
+FILE_HERE = re.compile(r"[ab]/(?:queue|other)/(\w+)/\w+$")
 # A number in the name of a saved file, and in a string of JSON.
 NUMBER = re.compile(r"(?<![^/.])\d{4,}(?=$|[@./])")
 QUOTED = re.compile(rb'(?<=["/.])\d{4,}(?=[@"./])')
@@ -47,6 +48,7 @@ class Qmail(World):
         self.template = {name: self.take(cases[case], n, name) for name, (case, n) in RECORDED.items()}
         self.numbers = {}  # number -> name
         self.mutex = None
+        self.others = False  # lay out queues to move to, whatever the row
 
     @staticmethod
     def take(case, number, name):
@@ -68,11 +70,13 @@ class Qmail(World):
         self.release()
         self.numbers = {}
         trees.write_tree(self.path("a"), self.skeleton)
-        for half in ("a", "b") if self.others else ():
+        for half in ("a", "b") if self.others or self.row.kind == "move" else ():
             trees.write_tree(self.path(half), {p.replace("queue", "other", 1): n for p, n in self.skeleton.items()
                                                if p.startswith("queue")})
         for name, files in self.template.items():
             self.add(name, files)
+        for half in ("a", "b"):
+            os.mkdir(self.path(half + "/saved"))
 
     def add(self, name, files):
         """One message under the number that its new file has."""
@@ -86,9 +90,16 @@ class Qmail(World):
                 trees.write_node(self.path(file_path(QUEUE, role, number)), node, first)
 
     def prepare(self, row):
-        super().prepare(row)
-        if row.live:
+        if row.live and row.live_before:
             self.hold()
+        super().prepare(row)
+        if row.live and not row.live_before:
+            self.hold()
+
+    def complete(self, row, journals):
+        words = super().complete(row, journals)
+        ids = {name: f"{n}@{self.template[name]['mess'].mtime}" for n, name in self.numbers.items()}
+        return [re.sub(r"@(\w+)@", lambda m: ids.get(m.group(1), m.group(0)), w) for w in words]
 
     def hold(self):
         """Be what qmail-send is to others: the one who has the mutex."""
@@ -99,6 +110,12 @@ class Qmail(World):
         if self.mutex is not None:
             os.close(self.mutex)
             self.mutex = None
+
+    def remember(self):
+        return dict(self.numbers)
+
+    def recall(self, memory):
+        self.numbers.update(memory)
 
     def adopt(self, tree):
         """The same, with new numbers for files whose number is their inode."""
@@ -114,7 +131,7 @@ class Qmail(World):
                 made[node.ino] = spare
                 changed[number] = make_file(spare, node, number % SPLIT)
         self.numbers.update({new: self.numbers[old] for old, new in changed.items() if old in self.numbers})
-        renamed = {renumber(path, changed) if node.kind == trees.FILE else path: node for path, node in tree.items()}
+        renamed = {renumber(p, changed) if n.kind == trees.FILE else p: retold(p, n, changed) for p, n in tree.items()}
         for half in ("a", "b"):
             trees.write_tree(self.path(half), trees.below(renamed, half), made)
         for spare in made.values():
@@ -157,6 +174,7 @@ class Qmail(World):
         if path.endswith(".json"):
             data = QUOTED.sub(lambda n: self.numbers.get(int(n.group(0)), n.group(0).decode()).encode(), data)
             data = re.sub(rb'/\d+/(?=[a-z]+")', b"/", data)
+            data = re.sub(rb'"restoring": ?\d+', b'"restoring":0', data)
         return data
 
     def owner_of(self, path):
@@ -166,6 +184,37 @@ class Qmail(World):
     def message_of(self, name):
         m = re.match(r"(\d+)(@\d+)?$", name)
         return self.numbers.get(int(m.group(1)), name) if m else name
+
+    def leavings(self, tree, message):
+        """What qmail calls harmless: files of a message that is none any more."""
+        found = set()
+        for queue in (QUEUE, "a/other", "b/other"):
+            files = self.files(tree, queue, message)
+            if not {"info", "todo"} & set(files):
+                found |= {f"{queue}/{role}/{message}" for role in files}
+        return found | self.saved_leavings(tree, message)
+
+    def time_is_idle(self, path):
+        """Those of what tells the sender, and of the lists of recipients (see settled)."""
+        return re.search(r"/(bounce|local|remote)/\w+$", path) is not None
+
+    def as_undone(self, tree):
+        """Beside qmail-send, who may append to it, a note is not cut off but overwritten with empty lines."""
+        out = super().as_undone(tree)
+        return {p: n.with_(data=n.data.rstrip(b"\n")) if "/bounce/" in p else n for p, n in out.items()}
+
+    def settled(self, tree):
+        """Also without what does no harm, and a planned attempt that was lost with the time of its file, which only makes
+        the attempt an early one."""
+        out = super().settled(tree)
+        for message in self.messages:
+            for path in self.leavings(out, message):
+                out.pop(path)
+        for path, node in out.items():
+            m = FILE_HERE.match(path)
+            if m and m.group(1) in CHANNELS:
+                out[path] = node.with_(mtime=NOW)
+        return {p: n for p, n in out.items() if not TEMPORARY.search(p)}
 
     def note_name(self, message):
         return message
@@ -192,9 +241,13 @@ class Qmail(World):
         return found
 
     def seen(self, tree, message):
-        """What qmail sees of a message."""
-        return {f"{queue}/{role}/{message}": node for queue in (QUEUE, "a/other", "b/other")
-                for role, node in self.files(tree, queue, message).items() if role != "mess"}
+        """What qmail sees of a message: what info or todo leads to."""
+        found = {}
+        for queue in (QUEUE, "a/other", "b/other"):
+            files = self.files(tree, queue, message)
+            if "info" in files or "todo" in files:
+                found.update({f"{queue}/{role}/{message}": node for role, node in files.items() if role != "mess"})
+        return found
 
     def visible(self, path):
         return FILE.match(path) is not None and f"/{path.split('/')[2]}/" in "/info/todo/bounce/"
@@ -202,24 +255,28 @@ class Qmail(World):
     def check_message(self, message, tree, before, after, row):
         complaints, alive = [], []
         was = self.files(before, QUEUE, message) or self.files(after, QUEUE, message)
+        if "mess" not in was:
+            return ["there neither before nor after"]
         will = [self.files(after, q, message) for q in (QUEUE, "a/other", "b/other")]
         for queue in (QUEUE, "a/other", "b/other"):
             files = self.files(tree, queue, message)
-            complaints += [f"{queue}: {c}" for c in self.table(files)]
+            complaints += [f"{queue}: {c}" for c in self.table(files, row)]
             complaints += [f"{queue}: {c}" for c in self.contents(files, was, will) + self.losses(files, was, will, row)]
-            if is_alive(files, was):
-                alive.append(queue)
+            if "info" in files:
                 complaints += [f"{queue}: {c}" for c in self.promises(files, was, row)]
+            if is_alive(files, was, row):
+                alive.append(queue)
         return complaints + self.check_count(message, alive, was, tree, row)
 
     @staticmethod
-    def table(files):
-        """The states that qmail knows, and what it calls harmless besides."""
+    def table(files, row):
+        """The states that qmail knows, and what it calls harmless besides. A note may be there before info while a message
+        is restored or moved: as long as mess is there nobody else gets the number."""
         has = set(files)
         complaints = []
         if "mess" not in has:
             complaints += [f"{r} without mess" for r in ("info", "todo") if r in has]
-        if "bounce" in has and not has & {"info", "todo"}:
+        if "bounce" in has and not has & {"info", "todo"} and not (row.kind in ("back", "move") and "mess" in has):
             complaints.append("a bounce file that the next message with this number will send")
         if "todo" in has and "intd" not in has:
             complaints.append("todo without intd")
@@ -252,7 +309,7 @@ class Qmail(World):
         if "info" not in files:
             return []
         wanted = [r for r in CHANNELS if r in was and all(r in w for w in will if "info" in w)]
-        if "bounce" in was and row.kind not in ("trash", "purge"):
+        if "bounce" in was and row.kind not in ("trash", "purge", "move") and all("bounce" in w for w in will if "info" in w):
             wanted.append("bounce")
         return [f"{r} is gone, with what it said" for r in wanted if r not in files]
 
@@ -288,13 +345,14 @@ class Qmail(World):
         return []
 
 
-def is_alive(files, was):
+def is_alive(files, was, row):
     """Will somebody still get it, or hear of it?"""
     if "mess" not in files:
         return False
     if "todo" in files:
         return True
-    return "info" in files and (bool(pending(files)) or not pending(was))
+    told = "bounce" in files and row.kind == "edit"
+    return "info" in files and (bool(pending(files)) or not pending(was) or told)
 
 
 def pending(files):
@@ -344,6 +402,18 @@ def shifted(node):
 def file_path(queue, role, number):
     """Where a file of a message lies."""
     return f"{queue}/{role}/{number % SPLIT}/{number}" if role in SPLIT_DIRS else f"{queue}/{role}/{number}"
+
+
+def retold(path, node, changed):
+    """The journal and notes with new numbers."""
+    if not path.endswith((".json", ".jsonl")):
+        return node
+    data = QUOTED.sub(lambda n: b"%d" % changed.get(int(n.group(0)), int(n.group(0))), node.data)
+    restoring = re.search(rb'(?<="restoring": )\d+', data)
+    if restoring:
+        number = int(restoring.group(0))
+        data = data.replace(restoring.group(0), b"%d" % changed.get(number, number))
+    return node.with_(data=data)
 
 
 def renumber(path, changed):

@@ -5,9 +5,6 @@ from dataclasses import dataclass, field
 import sendmail as s
 
 
-PARTICIPLE = {"hold": "held", "drop": "dropped"}
-
-
 @dataclass
 class Row:
     """One command on one world."""
@@ -23,15 +20,25 @@ class Row:
     trash: str = "a/trash"
     checked: bool = False  # the checker is tried on it, with damage that is planted
     live: bool = False  # qmail: qmail-send runs
-    told: str = ""  # "expired", ...; by the command when it is not said
+
+    live_before: bool = True  # and has run during the commands before
+    again: tuple = (0,)  # exit statuses of the same command after one that was cut off
+
+    lasting: bool = False  # undo cannot take it back
+
+    @property
+    def undo(self):
+        """Can `mtaq undo` bring everything back?"""
+        return not self.lasting and self.kind in ("edit", "trash", "move") and self.words[0] != "retry"
+    @property
+    def elsewhere(self):
+        """Does it go to another file system?"""
+        return self.trash.startswith("b/") or any("@ROOT@/b/" in w for w in self.words)
 
     @property
     def title(self):
         """For the one who reads the results."""
         return f"{self.mta} {self.name}"
-
-    def __post_init__(self):
-        self.told = self.told or PARTICIPLE.get(self.words[0], self.words[0] + "d")
 
 
 def by_sender(*senders):
@@ -42,13 +49,68 @@ def by_sender(*senders):
 TWO = by_sender("news@example.com", "listowner@example.org")
 PAIR = by_sender("otto@local.example.test", "newsletter@local.example.test")
 
+TWO_IDS = (s.NEWS, s.OWNER)
+PLAIN = by_sender("news@example.com", "edgar@example.com")
+PLAIN_IDS = (s.NEWS, s.EDGAR)
+PAIR_IDS = ("otto", "letter")
+
+EXPIRE, HOLD, DELETE = (["expire"] + TWO, ["hold"] + TWO, ["delete"] + TWO)
+DROP = ["drop", "--recipient", "plain@example.net"] + PLAIN
+MOVE = ["move", "--to", "@ROOT@/a/other"] + TWO
+SAVE = ["save", "--to", "@ROOT@/a/saved"] + TWO
+UNDO = ["undo", "@RUN@"]
+Q_DELETE = ["delete"] + PAIR
+Q_MOVE = ["move", "--to", "@ROOT@/a/other"] + PAIR
+Q_BOUNCE = ["bounce", "--reason", "It is enough."] + PAIR
+Q_DROP = ["drop", "--recipient", "@grey.example.net"] + PAIR
+
 ROWS = [
-    Row("expire", "sendmail", ["expire"] + TWO, (s.NEWS, s.OWNER), checked=True),
-    Row("bounce", "sendmail", ["bounce"] + TWO, (s.NEWS, s.OWNER)),
-    Row("requeue", "sendmail", ["requeue"] + TWO, (s.NEWS, s.OWNER)),
-    Row("expire, live", "qmail", ["expire"] + PAIR, ("otto", "letter"), live=True),
-    Row("expire", "qmail", ["expire"] + PAIR, ("otto", "letter"), checked=True),
-    Row("requeue, live", "qmail", ["requeue"] + PAIR, ("otto", "letter"), live=True),
+    Row("expire", "sendmail", EXPIRE, TWO_IDS, checked=True),
+    Row("bounce", "sendmail", ["bounce"] + TWO, TWO_IDS),
+    Row("requeue", "sendmail", ["requeue"] + TWO, TWO_IDS),
+    Row("hold", "sendmail", HOLD, TWO_IDS),
+    Row("release", "sendmail", ["release"] + TWO, TWO_IDS, before=[HOLD]),
+    Row("delete", "sendmail", DELETE, TWO_IDS, "trash", checked=True),
+    Row("delete, trash elsewhere", "sendmail", DELETE, TWO_IDS, "trash", trash="b/trash"),
+    Row("delete --purge", "sendmail", DELETE + ["--purge"], TWO_IDS, "purge"),
+    Row("drop", "sendmail", DROP, PLAIN_IDS),
+    Row("move", "sendmail", MOVE, TWO_IDS, "move"),
+    Row("move, elsewhere", "sendmail", ["move", "--to", "@ROOT@/b/other"] + TWO, TWO_IDS, "move"),
+    Row("save", "sendmail", SAVE, TWO_IDS, "copy", again=(0, 1)),
+    Row("save, elsewhere", "sendmail", ["save", "--to", "@ROOT@/b/saved"] + TWO, TWO_IDS, "copy", again=(0, 1)),
+    Row("restore", "sendmail", ["trash", "restore"] + list(TWO_IDS), TWO_IDS, "back", before=[DELETE], again=(0, 1)),
+    Row("restore from elsewhere", "sendmail", ["trash", "restore"] + list(TWO_IDS), TWO_IDS, "back", before=[DELETE],
+        trash="b/trash", again=(0, 1)),
+    Row("restore of saved ones", "sendmail", ["restore", "--from", "@ROOT@/a/saved"] + list(TWO_IDS), TWO_IDS, "back",
+        before=[SAVE, DELETE + ["--purge"]], again=(0, 1)),
+    Row("undo of delete", "sendmail", UNDO, TWO_IDS, "back", before=[DELETE]),
+    Row("undo of move", "sendmail", UNDO, TWO_IDS, "move", before=[MOVE]),
+    Row("undo of expire", "sendmail", UNDO, TWO_IDS, before=[EXPIRE]),
+    Row("undo of hold", "sendmail", UNDO, TWO_IDS, before=[HOLD]),
+    Row("undo of drop", "sendmail", UNDO, PLAIN_IDS, before=[DROP]),
+    Row("expire, live", "qmail", ["expire"] + PAIR, PAIR_IDS, live=True),
+    Row("expire", "qmail", ["expire"] + PAIR, PAIR_IDS, checked=True),
+    Row("requeue, live", "qmail", ["requeue"] + PAIR, PAIR_IDS, live=True),
+    Row("retry", "qmail", ["retry"] + PAIR, PAIR_IDS),
+    Row("delete, live", "qmail", Q_DELETE, PAIR_IDS, "trash", live=True),
+    Row("delete", "qmail", Q_DELETE, PAIR_IDS, "trash"),
+    Row("delete, trash elsewhere", "qmail", Q_DELETE, PAIR_IDS, "trash", trash="b/trash"),
+    Row("delete --purge, live", "qmail", Q_DELETE + ["--purge"], PAIR_IDS, "purge", live=True),
+    Row("delete --purge", "qmail", Q_DELETE + ["--purge"], PAIR_IDS, "purge"),
+    Row("bounce, live", "qmail", Q_BOUNCE, PAIR_IDS, live=True),
+    Row("drop, live", "qmail", Q_DROP, PAIR_IDS, live=True),
+    Row("drop", "qmail", Q_DROP, PAIR_IDS),
+    Row("bounce", "qmail", Q_BOUNCE, PAIR_IDS),
+    Row("save", "qmail", ["save", "--to", "@ROOT@/a/saved"] + PAIR, PAIR_IDS, "copy", again=(0, 1)),
+    Row("undo of delete, live", "qmail", UNDO, PAIR_IDS, "back", before=[Q_DELETE], live=True),
+    Row("restore, live", "qmail", ["trash", "restore", "@otto@", "@letter@"], PAIR_IDS, "back", before=[Q_DELETE], live=True, live_before=False, again=(0, 1)),
+    Row("restore", "qmail", ["trash", "restore", "@otto@", "@letter@", "--keep-age"], PAIR_IDS, "back", before=[Q_DELETE], again=(0, 1)),
+    Row("undo of delete", "qmail", UNDO, PAIR_IDS, "back", before=[Q_DELETE]),
+    Row("move", "qmail", Q_MOVE, PAIR_IDS, "move"),
+    Row("undo of move", "qmail", UNDO, PAIR_IDS, "move", before=[Q_MOVE]),
+    Row("undo of bounce", "qmail", UNDO, PAIR_IDS, before=[Q_BOUNCE]),
+    Row("undo of expire", "qmail", UNDO, PAIR_IDS, before=[["expire"] + PAIR]),
+    Row("undo of drop", "qmail", UNDO, PAIR_IDS, before=[Q_DROP]),
 ]
 
 

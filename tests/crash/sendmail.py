@@ -50,13 +50,15 @@ class Sendmail(World):
         for place in ("a/other", "b/other"):
             os.mkdir(self.path(place))
             trees.set_facts(self.path(place), owner)
+        for half in ("a", "b"):
+            os.mkdir(self.path(half + "/saved"))
 
     # --- names
 
     def owner_of(self, path):
         """The id that a path belongs to, None for other files."""
         name = path.rpartition("/")[2]
-        for pattern in (r"[qhQdxtT]f(.+)", r"(.+)\.json", r"\.mtaq\.(.+?)(\.\d+|\.PID)?"):
+        for pattern in (r"[qhQdxtT]f(.+)", r"(.+)\.json", r"\.mtaq(?:-[a-z]+)?\.(.+?)(?:\.\d+|\.PID)?"):
             m = re.fullmatch(pattern, name)
             if m and m.group(1) in self.messages:
                 return m.group(1)
@@ -109,7 +111,8 @@ class Sendmail(World):
             return [f"{path} has bytes that it never had and should not get: {node!r}"]
         if (node.mode, node.uid, node.gid) not in [(n.mode, n.uid, n.gid) for n in known]:
             return [f"{path} has another mode or owner: {node!r}"]
-        if name[:2] == "hf" and not re.search(rb"^q", node.data, re.M):
+        # a release that was cut off is released by the same command again
+        if name[:2] == "hf" and not re.search(rb"^q", node.data, re.M) and row.words[0] not in ("release", "undo"):
             return [f"{path} is held without a reason: it can never be released"]
         return []
 
@@ -127,12 +130,42 @@ class Sendmail(World):
                 kept.append(folder)
                 if "data" in files and files["data"][0].data != body:
                     complaints.append(f"saved in {folder} with another body")
+            elif not controls and self.leaving(tree, folder, message, body):
+                kept.append(folder)
+        if not controls and not kept and self.carried(message, body, tree):
+            return complaints
         there = len(controls) + (len(kept) if row.kind in ("trash", "back") else 0)
         if there == 0 and row.kind != "purge":
             complaints.append("lost: no control file, and not complete in the trash")
         elif there > 1:
             complaints.append(f"there {there} times: {', '.join(controls + kept)}")
         return complaints
+
+    def leaving(self, tree, folder, message, body):
+        """Is it complete in a folder that a restore was taking it from? The same again finishes it."""
+        data = tree.get(f"{folder}/df{message}")
+        return f"{folder}/.mtaq-out.{message}" in tree and data is not None and data.data == body
+
+    def carried(self, message, body, tree):
+        """Is it on the way to another file system, complete at both ends? The next run on the queue finishes it."""
+        places = {kind: p.rpartition("/")[0] for p in tree for kind in ("to", "out", "in")
+                  if p.rpartition("/")[2] == f".mtaq-{kind}.{message}.PID"}
+        if set(places) != {"to", "out", "in"} or places["to"] != places["out"]:
+            return False
+        ends = [tree[f"{places[k]}/.mtaq-{k}.{message}.PID"].data for k in ("out", "in")]
+        data = tree.get(f"{places['in']}/df{message}")
+        return ends[0] == ends[1] and data is not None and data.data == body
+
+    def leavings(self, tree, message):
+        """Data files without a control file beside them: nobody looks at them."""
+        homes = {p.rpartition("/")[0] for p in self.controls(tree, message)}
+        found = {p for p in tree if p.rpartition("/")[2] == "df" + message}
+        orphans = {p for p in found if self.is_queue(p.rpartition("/")[0]) and p.rpartition("/")[0] not in homes}
+        return orphans | self.saved_leavings(tree, message)
+
+    def time_is_idle(self, path):
+        """sendmail looks at the times inside its control files."""
+        return re.search(r"/[qhQ]f[^/]*$", path) is not None
 
     def seen(self, tree, message):
         """What sendmail sees of a message."""
@@ -164,9 +197,9 @@ class Sendmail(World):
             wanted = {p[2:] for p in part if p.startswith(prefix)}
             if not wanted:
                 continue
-            words = [f"-OQueueDirectory={self.path(queue)}", "-bp"] + option
+            words = ["-OQueueLA=9999", f"-OQueueDirectory={self.path(queue)}", "-bp"] + option
             outcome = execute(self.lister + words, self.env, self.root)
-            got = set(re.findall(r"^([A-Za-z0-9]{12,16})[ *?X-]", outcome.out, re.M))
+            got = set(re.findall(r"^([A-Za-z0-9]{14})[ *?X-]", outcome.out, re.M))
             if got != wanted or outcome.status or outcome.err or re.search(r"\((no control|job|Permission)", outcome.out):
                 complaints.append(f"sendmail -bp {option}: {sorted(got)}, not {sorted(wanted)}: {outcome.told()}")
         now = {p: n for p, n in trees.read_tree(self.path(queue)).items() if "/" not in p}

@@ -15,7 +15,7 @@ CHANGES = (
     "fsync fdatasync sync syncfs sync_file_range"
 ).split()
 # What a recording needs besides.
-FOLLOWED = ("lseek", "dup", "dup2", "dup3")
+FOLLOWED = ("lseek", "dup", "dup2", "dup3", "fcntl")
 
 HEX = re.compile(r"\\x([0-9a-f]{2})")
 LINE = re.compile(r"^(\d+) +(.*)$")

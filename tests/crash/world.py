@@ -13,8 +13,8 @@ import time
 import tree as trees
 from strace import execute
 
-RUN_ID = re.compile(rb"\d{8}T\d{6}Z-\d+")
-TEMPORARY = re.compile(r"(^|/)\.mtaq\.[^/]*$")
+RUN_ID = re.compile(r"\d{8}T\d{6}Z-\d+")
+TEMPORARY = re.compile(r"(^|/)\.mtaq(-[a-z]+)?\.[^/]*$")
 JOURNAL = "a/journal"
 NOW = "now"
 
@@ -26,7 +26,8 @@ class World:
         self.root = root
         self.program = program
         self.started = time.time_ns() - 1_000_000_000
-        self.others = False  # queues to move to are wanted
+        self.runs = {}  # run ids, and their names in the normal tree that was made last
+        self.row = None  # the row that is proven
         self.env = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC", "MTAQ_TEST": "1"}
 
     # --- what a subclass says: clock, queue_spec(), lay_out(), owner_of(path), check_message(...)
@@ -44,18 +45,25 @@ class World:
             if outcome.status:
                 raise RuntimeError(f"{row.name}: {' '.join(words)}: {outcome.told()}")
 
-    def complete(self, row, tree):
-        """The words of the row's command, with what only the prepared world knows."""
-        runs = Journal(tree).runs
-        return [w.replace("@RUN@", runs[-1] if runs else "") for w in row.words]
+    def complete(self, row, journals):
+        """The words of the row's command, with what only the prepared world knows: its journals, and (by subclasses) ids."""
+        run = max((run_of(path) for path in journals), key=run_order, default="")
+        return [w.replace("@RUN@", run) for w in row.words]
 
     def claimed(self, text):
-        """The messages that a run says, on its standard output, to be done."""
+        """The messages that a run says, on its standard output, to be done, or asked for."""
         return {self.message_of(m.group(1)) for m in re.finditer(r"^([^:\n]+): \w+", text, re.M)}
 
     def message_of(self, name):
         """The message that an id of the program means."""
         return name
+
+    def remember(self):
+        """What belongs to the world that was made last."""
+        return None
+
+    def recall(self, memory):
+        """Talk of an earlier world again."""
 
     def adopt(self, tree):
         """Make the disk hold a tree instead."""
@@ -72,7 +80,10 @@ class World:
     def argv(self, words, trash="a/trash"):
         """A whole command line."""
         fixed = [self.program, "--jobs", "1", "--clock", self.clock, "--journal", self.path(JOURNAL)]
-        fixed += ["--trash", self.path(trash), "-q", self.queue_spec(), words[0], "--no-syslog"]
+        fixed += ["--trash", self.path(trash)]
+        # a run that is taken back names its queues itself
+        fixed += ([] if words[0] == "undo" else ["-q", self.queue_spec()]) + words[:1]
+        fixed += [] if words[0] == "journal" else ["--no-syslog"]
         return fixed + [w.replace("@ROOT@", self.root) for w in words[1:]]
 
     def fresh(self):
@@ -89,14 +100,14 @@ class World:
 
     def normal_path(self, path):
         """A path without what differs from run to run."""
-        path = RUN_ID.sub(b"RUN", path.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
-        return re.sub(r"(/\.mtaq\.[^/]*)\.\d+$", r"\1.PID", path)
+        path = RUN_ID.sub(lambda m: self.runs.get(m.group(0), "RUN"), path)
+        return re.sub(r"(/\.mtaq(-[a-z]+)?\.[^/]*)\.\d+$", r"\1.PID", path)
 
     def normal_data(self, path, data):
         """The bytes of a file likewise."""
         if path.endswith(".json"):
-            data = RUN_ID.sub(b"RUN", data)
-            data = re.sub(rb'"time": ?\d+', b'"time":0', data)
+            data = re.sub(RUN_ID.pattern.encode(), b"RUN", data)
+            data = re.sub(rb'"(time|atime_ns)": ?\d+', rb'"\1":0', data)
         return data
 
     def normal_time(self, mtime):
@@ -104,7 +115,11 @@ class World:
         return NOW if isinstance(mtime, str) or mtime >= self.started else mtime
 
     def normal(self, tree):
-        """A tree that can be compared with that of another run; the journal is left out."""
+        """A tree that can be compared with that of another run; the journal is left out. Folders of runs are RUN1, RUN2
+        and so on."""
+        found = {m.group(0) for p in tree for m in [RUN_ID.search(p)] if m and "/trash/" in p}
+        order = sorted(found, key=run_order)
+        self.runs = {run: f"RUN{i}" for i, run in enumerate(order, 1)}
         out = {}
         for path, node in tree.items():
             if (path + "/").startswith(JOURNAL + "/"):
@@ -145,6 +160,12 @@ class World:
         found = {p.rpartition("/")[0] for p in tree if p.endswith(".json")}
         return sorted(found)
 
+    def saved_leavings(self, tree, message):
+        """What a restore has not tidied up: as long as the message is in the queue it is refused a second time."""
+        if self.row.kind != "back" or not self.seen(tree, message):
+            return set()
+        return {p for p in tree if re.search("/(trash|saved)/", p) and self.owner_of(p) == message}
+
     # --- checks
 
     def check(self, tree, before, after, row):
@@ -167,35 +188,47 @@ class World:
                     complaints.append(f"{path} was changed: {got!r}, not {was!r}")
             elif got and not self.may_appear(path, got):
                 complaints.append(f"{path} has appeared: {got!r}")
-            elif was:
+            elif was and not self.is_folder(path, was):
                 complaints.append(f"{path} is gone")
         ours = [{p: n for p, n in t.items() if self.owner_of(p) not in row.victims} for t in (tree, before)]
         return complaints + trees.link_differences(*ours)
 
     def may_appear(self, path, node):
-        """What belongs to no message and may come all the same: folders of the trash."""
-        if TEMPORARY.search(path):
-            return True
-        return node.kind == trees.DIRECTORY and re.fullmatch(r"[ab]/(trash|saved)(/RUN)?", path) is not None
+        """What belongs to no message and may come all the same."""
+        return TEMPORARY.search(path) or self.is_folder(path, node)
+
+    def is_folder(self, path, node):
+        """Folders of the trash and of save come, and go when nothing is left in them."""
+        return node.kind == trees.DIRECTORY and re.fullmatch(r"[ab]/(trash|saved)(/RUN[0-9]+)?", path) is not None
 
     def same(self, message, tree, other):
         """Is a message in one tree as in another?"""
-        return not trees.differences(self.of_message(tree, message), self.of_message(other, message))
+        return not self.lacks(message, tree, other)
+
+    def lacks(self, message, tree, other):
+        """What of a message is in one tree not as it is in the other, but for leavings that do no harm."""
+        mine, wanted = self.of_message(tree, message), self.of_message(other, message)
+        for path in self.leavings(tree, message) - set(wanted):
+            mine.pop(path, None)
+        return trees.differences(mine, wanted)
 
     def settled(self, tree):
-        """A normal tree without what a run that was cut off may leave for ever: incomplete messages in the trash."""
-        out = dict(tree)
-        for folder in self.folders(tree):
-            if self.is_queue(folder):
-                continue
-            whole = set()
-            for message in self.messages:
-                if self.saved(tree, folder, message):
-                    whole.add(message)
-            for path in trees.below(tree, folder):
-                if self.owner_of(f"{folder}/{path}") not in whole:
-                    out.pop(f"{folder}/{path}")
+        """A normal tree with one copy of each saved message, in one folder: a run that was cut off may leave an
+        incomplete one for ever, or a complete one that the next run makes again from what is left."""
+        out = {p: n for p, n in tree.items() if not re.search(r"/trash(/|$)", p)}
+        for message in self.messages:
+            for folder in self.folders(tree):
+                if "/trash/" in folder and self.saved(tree, folder, message):
+                    mine = {p: n for p, n in trees.below(tree, folder).items() if self.owner_of(p) == message}
+                    out.update({f"{folder.rpartition('/')[0]}/RUN/{p}": n for p, n in mine.items()})
+                    break
         return out
+
+
+    def as_undone(self, tree):
+        """A normal tree without what an undo need not bring back: times that mean nothing, folders of the trash."""
+        out = {p: n for p, n in self.settled(tree).items() if not re.search(r"/trash(/|$)", p)}
+        return {p: n.with_(mtime=NOW) if self.time_is_idle(p) else n for p, n in out.items()}
 
 
 def text_of(value):
@@ -203,6 +236,16 @@ def text_of(value):
     if isinstance(value, str):
         return value
     return bytes.fromhex(next(iter(value.values()))).decode("utf-8", "surrogateescape")
+
+
+def run_of(path):
+    """The id of the run whose journal this is."""
+    return path.rpartition("/")[2].removesuffix(".jsonl")
+
+
+def run_order(run):
+    """To sort run ids by: time, process id."""
+    return run[:16], int(run[17:])
 
 
 class Journal:
@@ -220,7 +263,7 @@ class Journal:
 
     def read(self, path, data):
         """One file; only its last line may be cut off."""
-        self.runs.append(path.rpartition("/")[2].removesuffix(".jsonl"))
+        self.runs.append(run_of(path))
         lines = data.split(b"\n")
         by_number = {}
         self.ended = False
@@ -234,7 +277,7 @@ class Journal:
             elif "changes" in value:
                 self.intents.append(value)
                 by_number[value.get("n")] = text_of(value["id"])
-            elif value.get("result") == "done":
+            elif value.get("result") in ("done", "asked"):
                 self.done.add(by_number.get(value.get("n")))
             elif value.get("end"):
                 self.ended = True

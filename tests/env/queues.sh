@@ -25,6 +25,9 @@ mistake 'postfix:/tmp' 'another kind of queue' 'sendmail: or qmail:'
 
 run "$MTAQ" queues -q "$tmp/none" -q "$qmail"
 is "$status $(cat "$out")" "66 qmail:$qmail" 'a queue that is not there keeps no other from being opened'
+run "$MTAQ" queues -q "qmail:$sendmail"
+is "$status" 66 'a directory that is no qmail queue'
+is "$(wc -l <"$err" | tr -d ' ')" 1 'is told in one line'
 run "$MTAQ" queues -q "sendmail:$tmp/none"
 is "$status" 66 'a sendmail queue that is not there'
 is "$(wc -l <"$err" | tr -d ' ')" 1 'is told once'

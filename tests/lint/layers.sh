@@ -88,7 +88,7 @@ mta_headers() {
 none 'nothing in src includes a header of one MTA' mta_headers
 
 slot_calls() {
-	grep -rnE 'backend->(scan_begin|scan_next|scan_end|find|begin|load)\(' src | grep -v '^src/\(select\|worker\|batch\|logindex\)'
+	grep -rnE 'backend->(scan_begin|scan_next|scan_end|find|begin|load)\(' src | grep -v '^src/\(select\|worker\|batch\|undo\|logindex\)'
 }
-none 'only the engine (select, worker) batch and logindex call the per-message operations' slot_calls
+none 'only the engine (select, worker) batch, undo and logindex call the per-message operations' slot_calls
 done_testing

@@ -178,6 +178,8 @@ static inline int act_item(struct act *t, const struct plan_item *item)
 	int r;
 
 	act_reset(t);
+	if (!t->dry_run)
+		qmail_actions.mend(&a);
 	if (qmail_actions.run_begin(&a, &t->err) < 0)
 		return (int)t->err.code;
 	r = act_batch(t, &a, item);

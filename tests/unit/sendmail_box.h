@@ -303,6 +303,15 @@ static inline void box_end(struct box *b)
 		sendmail_actions.run_end(&b->action);
 }
 
+/* What runs that were killed have left. */
+static inline void box_mend(struct box *b)
+{
+	struct action a = {.queue = b->queue, .now = BOX_NOW, .note = box_note, .note_ctx = b};
+
+	b->notes[0] = '\0';
+	sendmail_actions.mend(&a);
+}
+
 static inline void box_find(struct box *b, const char *id, struct plan_item *item)
 {
 	struct message m;

@@ -79,6 +79,47 @@ static void test_cutting(void **state)
 	fake_free(&f);
 }
 
+/* Where the status has to be cut, what it says goes before that it is one. */
+static void test_status(void **state)
+{
+	struct output_options options = {.columns = 80, .no_status = true};
+	struct output *o;
+	struct fake f;
+
+	(void)state;
+	fake_init(&f, "sendmail");
+	fake_recipient(&f, "b@example.net", false)->status = SLICE("Deferred: 452 4.2.2 full box");
+	assert_non_null(strstr(line(&f, 80, false), " 452 4.2.2 full box\n"));
+	assert_non_null(strstr(line(&f, 120, false), " Deferred: 452 4.2.2 full box\n"));
+	assert_non_null(strstr(line(&f, 0, false), " Deferred: 452 4.2.2 full box\n"));
+	o = output_new(&output_table, &options, NULL);
+	buf_clear(&f.out);
+	output_begin(o, &f.out);
+	assert_int_equal(output_message(o, &f.c, &f.out, NULL), 0);
+	buf_addc(&f.out, '\0');
+	assert_string_equal(f.out.p,
+			    "ID                 AGE  SIZE SENDER                    RECIPIENT\n"
+			    "A1               1d01h  1.2K a@example.com             "
+			    "b@example.net\n");
+	output_free(o);
+	fake_free(&f);
+}
+
+/* 15 characters: sendmail's when its process ids have seven digits. */
+static void test_long_id(void **state)
+{
+	struct fake f;
+
+	(void)state;
+	fake_init(&f, "sendmail");
+	f.m.id = SLICE("60F9002uE123456");
+	fake_recipient(&f, "b@example.net", false)->status = SLICE("a status of many, many words");
+	assert_int_equal(strlen(line(&f, 80, false)), strlen("A1") + 78 + 1);
+	f.m.id = SLICE("an-id-of-25-characters-xx");
+	assert_int_equal(strlen(line(&f, 60, false)), 60 + 1);
+	fake_free(&f);
+}
+
 static void test_marks(void **state)
 {
 	static const struct {
@@ -131,10 +172,9 @@ static void test_odd_messages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_plain),
-	    cmocka_unit_test(test_cutting),
-	    cmocka_unit_test(test_marks),
-	    cmocka_unit_test(test_odd_messages),
+	    cmocka_unit_test(test_plain),  cmocka_unit_test(test_cutting),
+	    cmocka_unit_test(test_status), cmocka_unit_test(test_long_id),
+	    cmocka_unit_test(test_marks),  cmocka_unit_test(test_odd_messages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -342,6 +342,60 @@ static void test_left_over(void **state)
 	world_close(&w);
 }
 
+static int again(struct act *t, uint64_t n)
+{
+	return act_on(t, n);
+}
+
+/* Killed when info or todo had gone: any next run takes the rest away, whatever it is about. */
+static void test_mended(void **state)
+{
+	static const struct {
+		const char *file;
+		uint64_t n, other;
+	} cases[] = {{"basic.tar", NOTED, MIXED}, {"todo.tar", NEW, 1147985}};
+	struct world w;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		world_open(&w, cases[i].file, OP_DELETE);
+		w.t.args.purge = true;
+		act_killed(&w.t, BEFORE_FINISH, cases[i].n, again);
+		assert_true(act_exists(&w.b, FILE_MESS, cases[i].n));
+		w.t.op = OP_REQUEUE;
+		w.t.when = STEP_NONE;
+		assert_int_equal(act_on(&w.t, cases[i].other), ACT_DONE);
+		assert_false(anything(&w.b, cases[i].n));
+		act_check_queue(&w.b);
+		world_close(&w);
+	}
+}
+
+/* Killed before: the message is still one. And one that has its number since is another. */
+static void test_not_mended(void **state)
+{
+	struct world w;
+	char command[256];
+
+	(void)state;
+	world_open(&w, "basic.tar", OP_DELETE);
+	act_killed(&w.t, BEFORE_COMMIT, NOTED, again);
+	w.t.op = OP_REQUEUE;
+	w.t.when = STEP_NONE;
+	assert_int_equal(act_on(&w.t, MIXED), ACT_DONE);
+	assert_true(act_exists(&w.b, FILE_INFO, NOTED));
+	assert_true(act_exists(&w.b, FILE_REMOTE, NOTED));
+	act_check_queue(&w.b);
+	/* being written by qmail-queue */
+	snprintf(command, sizeof command, ": >bounce/.mtaq.gone.%d.123; rm info/*/%d bounce/%d",
+		 NOTED, NOTED, NOTED);
+	act_shell(&w.b, command);
+	assert_int_equal(act_on(&w.t, MIXED), ACT_ALREADY);
+	assert_true(act_exists(&w.b, FILE_MESS, NOTED));
+	assert_int_equal(act_shell(&w.b, "ls -A bounce | grep gone || :").n, 0);
+	world_close(&w);
+}
+
 /* ---- save ---- */
 
 static void test_save(void **state)
@@ -446,7 +500,8 @@ int main(void)
 	    cmocka_unit_test(test_purge),	   cmocka_unit_test(test_todo),
 	    cmocka_unit_test(test_live),	   cmocka_unit_test(test_live_restored),
 	    cmocka_unit_test(test_live_meanwhile), cmocka_unit_test(test_given_up),
-	    cmocka_unit_test(test_left_over),	   cmocka_unit_test(test_save),
+	    cmocka_unit_test(test_left_over),	   cmocka_unit_test(test_mended),
+	    cmocka_unit_test(test_not_mended),	   cmocka_unit_test(test_save),
 	    cmocka_unit_test(test_save_target),	   cmocka_unit_test(test_save_states),
 	    cmocka_unit_test(test_place),
 	};

@@ -260,9 +260,7 @@ static void remove_name(const char *name)
 
 static void sweep(void)
 {
-	box.args.purge = true;
-	assert_int_equal(box_begin(&box, OP_DELETE), 0);
-	box_end(&box);
+	box_mend(&box);
 }
 
 static void test_marker(void **state)
@@ -355,10 +353,8 @@ static void test_intent_to_nowhere(void **state)
 			"\",\"data\":true}"));
 	link_names(QF, arena_printf(&box.arena, "mqueue/.mtaq-out." ID "%s", pid).p);
 	box_snapshot(&box);
-	box.args.purge = true;
-	assert_int_equal(box_begin(&box, OP_DELETE), 0);
+	box_mend(&box);
 	assert_non_null(strstr(box.notes, "could not be finished"));
-	box_end(&box);
 	box_assert_diff(&box, "");
 }
 

@@ -327,13 +327,7 @@ static void test_sweep(void **state)
 	box_snapshot(&box);
 	snprintf(living, sizeof living, "mqueue/.mtaq.60H.%ld", (long)dead);
 	box_write(&box, living, SLICE("V8\n"));
-	box.action.dry_run = true;
-	assert_int_equal(box_begin(&box, OP_EXPIRE), 0);
-	box_end(&box);
-	assert_non_null(box_text(&box, living).p);
-	box.action.dry_run = false;
-	assert_int_equal(box_begin(&box, OP_EXPIRE), 0);
-	box_end(&box);
+	box_mend(&box);
 	box_assert_diff(&box, "");
 }
 

@@ -143,6 +143,52 @@ static void test_atime_is_left_alone(void **state)
 	assert_int_equal(st.st_atime, 1000000);
 }
 
+static void test_other_atimes(void **state)
+{
+	struct fixture *f = *state;
+	struct timespec old[2] = {{1000000, 0}, {2000000, 0}};
+	struct error e = ERROR_INIT;
+	struct arena a;
+	struct slice text;
+	struct dirent *d;
+	struct stat st;
+	char path[96];
+	DIR *dir;
+
+	assert_int_equal(utimensat(f->fd, "dir", old, 0), 0);
+	dir = sys_opendir_at(f->fd, "dir", "dir", &e);
+	assert_int_equal(sys_readdir(dir, "dir", &d, &e), 1);
+	closedir(dir);
+	assert_int_equal(sys_stat(f->fd, "dir", "dir", &st, &e), 0);
+	assert_int_equal(st.st_atime, 1000000);
+	assert_int_equal(utimensat(f->fd, "plain", old, 0), 0);
+	snprintf(path, sizeof path, "%s/plain", f->path);
+	arena_init(&a, 0);
+	assert_int_equal(sys_read_config(path, 100, &a, &text, &e), 0);
+	arena_free(&a);
+	assert_int_equal(sys_stat(f->fd, "plain", "plain", &st, &e), 0);
+	assert_int_equal(st.st_atime, 1000000);
+}
+
+/* Each is found among the others, of whatever inode. */
+static void test_table_of_locks(void **state)
+{
+	struct sys_lock list[] = {{1, 10, true}, {2, 10, true}, {1, 20, false},
+				  {1, 30, true}, {9, 40, true}, {1, 50, true}};
+	const struct sys_locks l = {list, 6, 6, true};
+
+	(void)state;
+	assert_int_equal(sys_locks_exclusive(&l, 1, 10), 1);
+	assert_int_equal(sys_locks_exclusive(&l, 2, 10), 1);
+	assert_int_equal(sys_locks_exclusive(&l, 1, 20), 0);
+	assert_int_equal(sys_locks_exclusive(&l, 1, 30), 1);
+	assert_int_equal(sys_locks_exclusive(&l, 1, 40), -1);
+	assert_int_equal(sys_locks_exclusive(&l, 1, 50), 1);
+	assert_int_equal(sys_locks_exclusive(&l, 1, 5), 0);
+	assert_int_equal(sys_locks_exclusive(&l, 1, 15), 0);
+	assert_int_equal(sys_locks_exclusive(&l, 1, 60), 0);
+}
+
 static void test_locks(void **state)
 {
 	struct fixture *f = *state;
@@ -225,6 +271,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_types, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_read_all, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_atime_is_left_alone, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_other_atimes, setup, teardown),
+	    cmocka_unit_test(test_table_of_locks),
 	    cmocka_unit_test_setup_teardown(test_locks, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_readdir, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_sync_parent, setup, teardown),

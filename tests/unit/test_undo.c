@@ -378,7 +378,7 @@ static void test_unknown_queue(void **state)
 	struct world *w = *state;
 	json_t *line = intent(OP_EXPIRE, "m0");
 
-	json_object_set_new(line, "queue", json_string("mem:elsewhere"));
+	json_object_set_new(line, "queue", json_string("mem:nowhere"));
 	begin_journal(w, OP_EXPIRE);
 	add(w, line, "done");
 	undo(w);
