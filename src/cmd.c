@@ -4,14 +4,14 @@
 extern const struct command command_list, command_show, command_cat, command_count, command_fields,
     command_queues, command_summary, command_expire, command_bounce, command_requeue, command_retry,
     command_hold, command_release, command_delete, command_drop, command_move, command_save,
-    command_undo, command_journal, command_restore, command_trash, command_help_row;
+    command_undo, command_journal, command_restore, command_trash, command_check, command_help_row;
 
 static const struct command *const commands[] = {
-    &command_list,    &command_show,	 &command_cat,	   &command_count,   &command_summary,
-    &command_fields,  &command_queues,	 &command_expire,  &command_bounce,  &command_requeue,
-    &command_retry,   &command_hold,	 &command_release, &command_delete,  &command_drop,
-    &command_move,    &command_save,	 &command_undo,	   &command_restore, &command_trash,
-    &command_journal, &command_help_row,
+    &command_list,    &command_show,   &command_cat,	  &command_count,   &command_summary,
+    &command_fields,  &command_queues, &command_expire,	  &command_bounce,  &command_requeue,
+    &command_retry,   &command_hold,   &command_release,  &command_delete,  &command_drop,
+    &command_move,    &command_save,   &command_undo,	  &command_restore, &command_trash,
+    &command_journal, &command_check,  &command_help_row,
 };
 
 const struct command *command_at(size_t i)

@@ -10,6 +10,7 @@ static const struct {
     [OP_DELETE] = {"delete", "deleted"},    [OP_DROP] = {"drop", "recipient dropped"},
     [OP_MOVE] = {"move", "moved"},	    [OP_SAVE] = {"save", "saved"},
     [OP_RESTORE] = {"restore", "restored"}, [OP_UNDO] = {"undo", "undone"},
+    [OP_REPAIR] = {"repair", "repaired"},
 };
 
 const char *op_name(enum op op)

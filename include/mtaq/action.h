@@ -56,6 +56,7 @@ enum op {
 	OP_SAVE,
 	OP_RESTORE, /* held->saved names what */
 	OP_UNDO,    /* held->undo names what */
+	OP_REPAIR,  /* no message's: see mtaq/check.h; its rows stay empty */
 	OP_COUNT
 };
 /* "expire", ... and "expired", ... */

@@ -74,6 +74,7 @@ struct loader {
 
 struct scan; /* the backend's own */
 struct backend_actions; /* mtaq/action.h */
+struct backend_checks;  /* mtaq/check.h */
 
 /* What the MTA's own lister knows from the configuration when it marks messages; 0 = not set. */
 struct lister_facts {
@@ -90,6 +91,8 @@ struct backend {
 	uint32_t cost[PART_COUNT];
 	/* What can be done to messages; NULL: only looking. */
 	const struct backend_actions *actions;
+	/* What can be wrong with a queue, and how it is mended; NULL: cannot be checked. */
+	const struct backend_checks *checks;
 	/* FIELD_COUNT entries: the parts a field needs; 0 = this MTA cannot have the field. PART_NAME alone = the scan
 	 * knows. */
 	const parts_t *needs;
