@@ -203,7 +203,9 @@ void action_summary(struct run *run, const struct action_request *request,
 
 	buf_init(&b);
 	add_counts(&b, request->op, c);
-	run_note(run, "%s%" PRIu64 " message%s matched%s%" SLICE_FMT,
+	run_note(run, "%s%s%s%s%" PRIu64 " message%s matched%s%" SLICE_FMT,
+		 request->rule ? "rule " : "", request->rule ? request->rule : "",
+		 request->rule ? ": " : "",
 		 request->dry_run ? "dry run, nothing was changed: " : "", c->matched,
 		 c->matched == 1 ? "" : "s", b.n ? ": " : "", SLICE_ARG(buf_slice(&b)));
 	buf_free(&b);

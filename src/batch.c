@@ -106,6 +106,8 @@ static int still_selected(struct batch_run *b, struct held *h, struct error *err
 		return error_set(err, ERROR_GONE, "it is gone");
 	if (v == VERDICT_NO)
 		return error_set(err, ERROR_STALE, "it no longer matches");
+	if (v == VERDICT_YES && filter_link(b->filter_state) != b->link)
+		return error_set(err, ERROR_STALE, "another rule takes it now");
 	return v == VERDICT_YES
 		   ? 0
 		   : error_set(err, ERROR_CORRUPT, "it cannot be told whether it matches");

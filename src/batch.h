@@ -21,6 +21,7 @@ struct batch_run {
 	struct action_counts *counts;
 	struct action action;
 	const struct filter *filter; /* bound; NULL: all */
+	size_t link;		     /* of a chain */
 	struct filter_state *filter_state;
 	struct charset_cache *charsets;
 	struct sys_locks locks;

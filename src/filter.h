@@ -13,6 +13,8 @@
 
 struct filter;
 
+enum verdict { VERDICT_NO = 0, VERDICT_YES, VERDICT_ERROR, VERDICT_PENDING };
+
 /* Parse and type-check `text` at time `now`. Everything lives in `arena` but compiled patterns: filter_free().
  * NULL with err: ERROR_USAGE and the column; files of `in file` are read here. */
 struct filter *filter_parse(struct arena *arena, struct slice text, int64_t now, struct error *err);
@@ -45,8 +47,15 @@ struct filter_target {
  * lives in `arena`, shares patterns with `f` and tables with `target`, and must outlive neither. */
 const struct filter *filter_bind(struct arena *arena, const struct filter *f, const struct filter_target *target,
 				 struct error *err);
+/* Several filters in one, asked one after the other: the first that says YES takes the message, and one in ERROR ends the
+ * chain for it. filter_link() tells which it was. list[i] may be NULL: not asked on this queue. Tests that several of them
+ * make are made once. NULL with err: as filter_bind, *failed tells for which. count >= 1, and one of them is there. */
+const struct filter *filter_bind_chain(struct arena *arena, struct filter *const *list, size_t count,
+				       const struct filter_target *target, size_t *failed, struct error *err);
+/* As filter_constant, of one filter of a chain. */
+enum verdict filter_link_constant(const struct filter *chain, size_t link);
+
 /* A bound filter's answer that no message can change: NO or YES; PENDING when it depends on the message. */
-enum verdict { VERDICT_NO = 0, VERDICT_YES, VERDICT_ERROR, VERDICT_PENDING };
 enum verdict filter_constant(const struct filter *bound);
 /* The parts that evaluation may come to ask for. */
 parts_t filter_parts(const struct filter *bound);
@@ -61,6 +70,8 @@ void filter_state_reset(struct filter_state *s);
  * *err says what of the message could not be read or decided. c->message, arena, charsets, now are set by the caller. */
 enum verdict filter_eval(const struct filter *bound, struct filter_state *s, const struct field_context *c,
 			 parts_t *want, struct error *err);
+/* Of a chain: which of its filters gave the YES or ERROR that filter_eval returned last. 0 for a filter that is none. */
+size_t filter_link(const struct filter_state *s);
 /* The same by the naive way: the expression as written, all parts loaded or failed, no memory of results, nothing folded or
  * reordered: for tests to compare with. */
 enum verdict filter_eval_naive(const struct filter *bound, struct filter_state *s, const struct field_context *c);

@@ -106,8 +106,9 @@ enum term_kind {
 	TERM_LEAF,
 	TERM_AND,
 	TERM_OR,
-	TERM_SOME, /* of the pending recipients at least one: any(), not all() */
-	TERM_EVERY /* each of them: all(), not any() */
+	TERM_CHAIN, /* at the top only: the first kid that is not NO decides; a kid for each link */
+	TERM_SOME,  /* of the pending recipients at least one: any(), not all() */
+	TERM_EVERY  /* each of them: all(), not any() */
 };
 
 struct term {
@@ -230,6 +231,8 @@ static inline parts_t leaf_needs(const struct leaf *l, parts_t needs, const stru
 }
 
 struct filter_state {
+	const struct term *kid; /* CHAIN: the one to ask; those before it have said NO */
+	size_t link;		/* which that is */
 	struct matcher *matcher;
 	uint8_t *memo; /* results of the terms outside any() and all() */
 	size_t slots;

@@ -1,6 +1,7 @@
 /* A filter made ready for one queue: what the queue alone decides is folded, the rest priced and
  * put in order. */
 #include "filter_ast.h"
+#include "map.h"
 
 #include <stdlib.h>
 
@@ -9,6 +10,7 @@ struct binding {
 	const struct filter_target *target;
 	struct error *err;
 	uint32_t quantifiers;
+	struct map *leaves; /* of a chain: slot + 1 by what a leaf says; NULL: each has its own */
 };
 
 /* What a match costs beside loading, in the nanoseconds of the parts' prices. */
@@ -205,15 +207,47 @@ static int price(struct binding *b, struct term *t)
 	return sort_kids(b, t);
 }
 
+/* The slot of a leaf outside any() and all(): that of one before it that says the same. */
+static uint32_t leaf_slot(struct binding *b, const struct term *t, uint32_t next)
+{
+	uint32_t *known;
+	struct buf text;
+
+	if (!b->leaves)
+		return next;
+	buf_init(&text);
+	leaf_print(t->leaf, t->negated, &text);
+	known = map_at(b->leaves, buf_slice(&text));
+	buf_free(&text);
+	if (!*known)
+		*known = next + 1;
+	return *known - 1;
+}
+
+static uint32_t give_slots(struct binding *b, struct term *t, uint32_t next);
+
+static uint32_t give_inner_slots(struct binding *b, struct term *t)
+{
+	struct map *outside = b->leaves;
+	uint32_t n;
+
+	b->leaves = NULL;
+	n = give_slots(b, t->kids, 0);
+	b->leaves = outside;
+	return n;
+}
+
 /* Slots in the order of evaluation; a quantifier's inside is counted anew. */
 static uint32_t give_slots(struct binding *b, struct term *t, uint32_t next)
 {
-	if (t->kind == TERM_LEAF)
-		t->slot = next++;
+	if (t->kind == TERM_LEAF) {
+		t->slot = leaf_slot(b, t, next);
+		return t->slot == next ? next + 1 : next;
+	}
 	if (t->kind == TERM_SOME || t->kind == TERM_EVERY) {
 		t->slot = next++;
 		t->number = b->quantifiers++;
-		t->inner = give_slots(b, t->kids, 0);
+		t->inner = give_inner_slots(b, t);
 		return next;
 	}
 	for (struct term *kid = t->kids; kid; kid = kid->next)
@@ -221,21 +255,30 @@ static uint32_t give_slots(struct binding *b, struct term *t, uint32_t next)
 	return next;
 }
 
-static struct filter *bind(struct binding *b, const struct filter *f)
+/* Folded, priced and in order, but without slots. NULL with the error set. */
+static struct term *bind_terms(struct binding *b, const struct filter *f)
 {
-	struct filter *bound = arena_zalloc(b->arena, sizeof *bound);
+	struct term *t = term_from(b->arena, f->tree, false);
 
-	if (bound)
-		bound->terms = term_from(b->arena, f->tree, false);
-	if (!bound || !bound->terms) {
+	if (!t) {
 		error_set(b->err, ERROR_NOMEM, "out of memory");
 		return NULL;
 	}
-	if (fold(b, bound->terms) < 0)
+	if (fold(b, t) < 0)
 		return NULL;
-	flatten(bound->terms);
-	if (price(b, bound->terms) < 0)
+	flatten(t);
+	return price(b, t) < 0 ? NULL : t;
+}
+
+static struct filter *bind(struct binding *b, const struct filter *f, struct term *terms)
+{
+	struct filter *bound = arena_zalloc(b->arena, sizeof *bound);
+
+	if (!bound) {
+		error_set(b->err, ERROR_NOMEM, "out of memory");
 		return NULL;
+	}
+	bound->terms = terms;
 	bound->tree = f->tree;
 	bound->source = f;
 	bound->needs = b->target->needs;
@@ -248,17 +291,70 @@ static struct filter *bind(struct binding *b, const struct filter *f)
 const struct filter *filter_bind(struct arena *arena, const struct filter *f,
 				 const struct filter_target *target, struct error *err)
 {
-	struct binding b = {arena, target, err, 0};
-	const struct filter *bound = bind(&b, f);
+	struct binding b = {arena, target, err, 0, NULL};
+	struct term *terms = bind_terms(&b, f);
+	const struct filter *bound = terms ? bind(&b, f, terms) : NULL;
 
 	if (!bound && err)
 		err->scope = SCOPE_RUN;
 	return bound;
 }
 
-enum verdict filter_constant(const struct filter *bound)
+/* --- several in one --- */
+
+/* The kids of a chain keep their places, whatever they fold to. */
+static struct term *chain_terms(struct binding *b, struct filter *const *list, size_t count,
+				size_t *failed)
 {
-	switch (bound->terms->kind) {
+	struct term *t = arena_zalloc(b->arena, sizeof *t), **end = t ? &t->kids : NULL;
+	bool all_no = true;
+
+	for (size_t i = 0; end && i < count; i++) {
+		*failed = i;
+		*end = list[i] ? bind_terms(b, list[i]) : arena_zalloc(b->arena, sizeof **end);
+		if (!*end)
+			return NULL;
+		t->below |= (*end)->below;
+		all_no &= (*end)->kind == TERM_NO;
+		end = &(*end)->next;
+	}
+	if (t)
+		t->kind = all_no ? TERM_NO : TERM_CHAIN;
+	return t;
+}
+
+/* All patterns of all of them, so that one that runs away is found. */
+static const struct filter *chain_source(struct arena *a, struct filter *const *list, size_t count)
+{
+	struct filter **there = arena_array(a, count, sizeof *there);
+	size_t n = 0;
+
+	for (size_t i = 0; there && i < count; i++)
+		if (list[i])
+			there[n++] = list[i];
+	return there && n ? filter_any(a, there, n) : NULL;
+}
+
+const struct filter *filter_bind_chain(struct arena *arena, struct filter *const *list,
+				       size_t count, const struct filter_target *target,
+				       size_t *failed, struct error *err)
+{
+	struct binding b = {arena, target, err, 0, map_new(sizeof(uint32_t))};
+	struct term *terms = chain_terms(&b, list, count, failed);
+	const struct filter *source = chain_source(arena, list, count);
+	const struct filter *bound = terms && source ? bind(&b, source, terms) : NULL;
+
+	if (!bound && err) {
+		error_set(err, ERROR_NOMEM, "out of memory");
+		err->scope = SCOPE_RUN;
+	}
+	map_free(b.leaves);
+	return bound;
+}
+
+static enum verdict constant(const struct term *t)
+{
+	switch (t->kind) {
 	case TERM_NO:
 		return VERDICT_NO;
 	case TERM_YES:
@@ -266,6 +362,22 @@ enum verdict filter_constant(const struct filter *bound)
 	default:
 		return VERDICT_PENDING;
 	}
+}
+
+enum verdict filter_constant(const struct filter *bound)
+{
+	return constant(bound->terms);
+}
+
+enum verdict filter_link_constant(const struct filter *chain, size_t link)
+{
+	const struct term *t = chain->terms->kids;
+
+	if (chain->terms->kind != TERM_CHAIN)
+		return constant(chain->terms);
+	while (link--)
+		t = t->next;
+	return constant(t);
 }
 
 parts_t filter_parts(const struct filter *bound)

@@ -172,6 +172,21 @@ static enum verdict eval_each(struct evaluation *e, const struct term *t, uint8_
 	return remember(slot, result_of_each(t, v, empty));
 }
 
+/* Goes on where it stood when a part was missing: those before have said NO for good. */
+static enum verdict eval_chain(struct evaluation *e, const struct term *t)
+{
+	struct filter_state *s = e->state;
+	enum verdict v = VERDICT_NO;
+
+	if (!s->kid)
+		s->kid = t->kids;
+	while ((v = eval_term(e, s->kid, s->memo)) == VERDICT_NO && s->kid->next) {
+		s->kid = s->kid->next;
+		s->link++;
+	}
+	return v;
+}
+
 static enum verdict eval_term(struct evaluation *e, const struct term *t, uint8_t *memo)
 {
 	switch (t->kind) {
@@ -185,6 +200,8 @@ static enum verdict eval_term(struct evaluation *e, const struct term *t, uint8_
 		return eval_list(e, t, memo, VERDICT_NO);
 	case TERM_OR:
 		return eval_list(e, t, memo, VERDICT_YES);
+	case TERM_CHAIN:
+		return eval_chain(e, t);
 	default:
 		return eval_each(e, t, memo + t->slot);
 	}
@@ -243,7 +260,9 @@ static void explain(struct evaluation *e, const struct term *t, uint8_t *memo, s
 {
 	const struct term *kid = t->kids;
 
-	if (t->kind == TERM_AND || t->kind == TERM_OR) {
+	if (t->kind == TERM_CHAIN) {
+		explain(e, e->state->kid, memo, err);
+	} else if (t->kind == TERM_AND || t->kind == TERM_OR) {
 		while (kid->next && eval_term(e, kid, memo) != VERDICT_ERROR)
 			kid = kid->next;
 		explain(e, kid, memo, err);
@@ -300,5 +319,12 @@ void filter_state_free(struct filter_state *s)
 
 void filter_state_reset(struct filter_state *s)
 {
+	s->kid = NULL;
+	s->link = 0;
 	memset(s->memo, RESULT_NONE, s->slots);
+}
+
+size_t filter_link(const struct filter_state *s)
+{
+	return s->link;
 }

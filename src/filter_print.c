@@ -183,8 +183,8 @@ void filter_print(const struct filter *f, struct buf *out)
 void term_print(const struct term *t, struct buf *out)
 {
 	static const char *const open[] = {
-	    [TERM_NO] = "NO", [TERM_YES] = "YES",    [TERM_LEAF] = "",	      [TERM_AND] = "(",
-	    [TERM_OR] = "(",  [TERM_SOME] = "some(", [TERM_EVERY] = "every(",
+	    [TERM_NO] = "NO", [TERM_YES] = "YES", [TERM_LEAF] = "",	 [TERM_AND] = "(",
+	    [TERM_OR] = "(",  [TERM_CHAIN] = "(", [TERM_SOME] = "some(", [TERM_EVERY] = "every(",
 	};
 
 	if (t->kind == TERM_LEAF) {
@@ -194,7 +194,9 @@ void term_print(const struct term *t, struct buf *out)
 	buf_adds(out, t->kind == TERM_EVERY && t->empty_yes ? "none or every(" : open[t->kind]);
 	for (const struct term *kid = t->kids; kid; kid = kid->next) {
 		if (kid != t->kids)
-			buf_adds(out, t->kind == TERM_AND ? " and " : " or ");
+			buf_adds(out, t->kind == TERM_AND     ? " and "
+				      : t->kind == TERM_CHAIN ? ", then "
+							      : " or ");
 		term_print(kid, out);
 	}
 	if (t->kids)

@@ -21,15 +21,18 @@ struct journal {
 	char path[512];
 };
 
-struct slice journal_run_id(struct arena *a, int64_t now)
+struct slice journal_run_id(struct arena *a, int64_t now, unsigned nth)
 {
 	time_t t = (time_t)now;
+	char suffix[16] = "";
 	struct tm tm;
 
 	if (!gmtime_r(&t, &tm))
 		memset(&tm, 0, sizeof tm);
-	return arena_printf(a, "%04d%02d%02dT%02d%02d%02dZ-%ld", tm.tm_year + 1900, tm.tm_mon + 1,
-			    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (long)getpid());
+	if (nth)
+		snprintf(suffix, sizeof suffix, ".%03u", nth);
+	return arena_printf(a, "%04d%02d%02dT%02d%02d%02dZ-%ld%s", tm.tm_year + 1900, tm.tm_mon + 1,
+			    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (long)getpid(), suffix);
 }
 
 /* 0 also when it is there. */
@@ -40,7 +43,7 @@ static int make_one(const char *dir, mode_t mode)
 	return sys_sync_parent(dir);
 }
 
-static int make_directory(const char *dir, struct error *err)
+int journal_make_directory(const char *dir, struct error *err)
 {
 	char parent[512];
 	char *slash;
@@ -105,7 +108,7 @@ struct journal *journal_open(const char *dir, const char *run, json_t *header, s
 		error_set(err, ERROR_USAGE, "the journal cannot be made: its name is too long");
 		return give_up(j);
 	}
-	if (make_directory(dir, err) < 0)
+	if (journal_make_directory(dir, err) < 0)
 		return give_up(j);
 	j->fd =
 	    open(j->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);

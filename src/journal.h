@@ -32,8 +32,11 @@
 
 struct journal;
 
-/* A run id that no file of `dir` has: "20261120T105612Z-12345". */
-struct slice journal_run_id(struct arena *a, int64_t now);
+/* The id of a run that begins now: "20261120T105612Z-12345", or where a process makes several,
+ * their number `nth` (not 0) after that: "20261120T105612Z-12345.003". */
+struct slice journal_run_id(struct arena *a, int64_t now, unsigned nth);
+/* Make `dir`, and the one it is in, when they are missing. */
+int journal_make_directory(const char *dir, struct error *err);
 
 /* Make dir (its last component) if it is missing, and the file with its first line, on disk.
  * `header` is taken over (owned by the journal); "run" is added. NULL with err: nothing may be

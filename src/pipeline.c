@@ -89,8 +89,10 @@ static bool check_max(struct job *j)
 	if (n <= max)
 		return true;
 	run_fail(j->run, STATUS_TEMPORARY,
-		 "%s: %" PRIu64 " messages are more than --max %s allows: nothing was touched",
-		 op_name(j->request->op), n, j->request->max);
+		 "%s%s: %" PRIu64 " messages are more than %smax %s allows: nothing was touched",
+		 j->request->rule ? "rule " : "",
+		 j->request->rule ? j->request->rule : op_name(j->request->op), n,
+		 j->request->rule ? "" : "--", j->request->max);
 	return false;
 }
 
@@ -158,6 +160,7 @@ static bool init_batches(struct job *j, size_t i)
 	size_t n = j->plans[i].count + 1;
 
 	b->filter = j->plans[i].filter;
+	b->link = j->plans[i].link;
 	b->charsets = charset_cache_new();
 	b->filter_state = b->filter ? filter_state_new(b->filter) : NULL;
 	b->asked = calloc(n, sizeof *b->asked);
@@ -415,7 +418,7 @@ void action_run_plans(struct run *run, struct plan *plans, size_t count,
 			.plans = plans,
 			.count = count,
 			.batches = calloc(count + 1, sizeof *j.batches),
-			.run_id = journal_run_id(&run->arena, (int64_t)time(NULL))};
+			.run_id = journal_run_id(&run->arena, (int64_t)time(NULL), request->nth)};
 	sigset_t saved;
 
 	if (!j.batches)

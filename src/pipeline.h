@@ -19,7 +19,8 @@ struct action_request {
 	const char *max;	   /* "100" or "20%"; NULL: no guard */
 	struct option_number wait; /* seconds to keep trying what is busy */
 	bool no_syslog;
-	const char *rule;     /* name of the rule, for journal and log; NULL */
+	const char *rule;     /* name of the rule, for journal, log and notes; NULL */
+	unsigned nth;	      /* for journal_run_id() */
 	const char *undoes;   /* run that is taken back, for the journal; NULL */
 	bool quiet_when_busy; /* busy, gone and changed are no failure (rules) */
 };

@@ -3,27 +3,40 @@
 
 #include <stdlib.h>
 
-struct collector {
+/* How messages are collected that one filter of a chain took. */
+struct link {
 	struct plan *plan;
 	const unsigned char *cells; /* NULL: whatever the state, the backend decides */
-	bool named;
+	bool keep, named;
 	bool returns; /* the message will be returned to its sender */
 };
 
+struct collector {
+	struct link *links;
+	size_t count;
+};
+
+/* Per link in chunk->data. */
 struct chunk_counts {
-	uint64_t not_applicable, null_senders;
+	uint64_t kept, not_applicable, null_senders;
+};
+
+/* In chunk->out, the bytes of the id after it. */
+struct record {
+	size_t link;
+	struct plan_item item;
 };
 
 /* A state that cannot be told is not passed over here: the message is in error when it is taken. */
-static bool applies(const struct collector *c, enum message_state state)
+static bool applies(const struct link *l, enum message_state state)
 {
-	if (!c->cells)
+	if (!l->cells)
 		return true;
-	switch ((enum cell)c->cells[state]) {
+	switch ((enum cell)l->cells[state]) {
 	case CELL_NA:
 		return state == STATE_UNKNOWN;
 	case CELL_NAMED:
-		return c->named;
+		return l->named;
 	default:
 		return true;
 	}
@@ -32,19 +45,26 @@ static bool applies(const struct collector *c, enum message_state state)
 static void collect(void *ctx, struct select_chunk *chunk, const struct field_context *fc)
 {
 	const struct collector *c = ctx;
+	const struct link *l = &c->links[chunk->link];
 	const struct message *m = fc->message;
-	struct chunk_counts *counts = chunk->data;
-	struct plan_item item = {.entry = m->entry, .identity = m->identity, .named = c->named};
+	struct chunk_counts *counts = (struct chunk_counts *)chunk->data + chunk->link;
+	struct record record = {
+	    .link = chunk->link,
+	    .item = {.entry = m->entry, .identity = m->identity, .named = l->named}};
 	struct slice id;
 
-	if (!applies(c, m->state)) {
+	if (l->keep) {
+		counts->kept++;
+		return;
+	}
+	if (!applies(l, m->state)) {
 		counts->not_applicable++;
 		return;
 	}
-	counts->null_senders += c->returns && m->bounce && !m->double_bounce;
+	counts->null_senders += l->returns && m->bounce && !m->double_bounce;
 	id = m->queue->backend->script_id ? m->queue->backend->script_id(fc->arena, m) : m->id;
-	item.id.n = id.n;
-	buf_add(&chunk->out, slice_of((const char *)&item, sizeof item));
+	record.item.id.n = id.n;
+	buf_add(&chunk->out, slice_of((const char *)&record, sizeof record));
 	buf_add(&chunk->out, id);
 }
 
@@ -67,51 +87,107 @@ void plan_add(struct plan *p, struct plan_item item)
 	p->items[p->count++] = item;
 }
 
+static void add_counts(struct collector *c, const struct chunk_counts *counts)
+{
+	for (size_t k = 0; k < c->count; k++) {
+		struct plan *p = c->links[k].plan;
+
+		if (!p)
+			continue;
+		p->matched += counts[k].kept + counts[k].not_applicable;
+		p->not_applicable += counts[k].not_applicable;
+		p->null_senders += counts[k].null_senders;
+	}
+}
+
 static bool collect_chunk(void *ctx, struct select_chunk *chunk)
 {
 	struct collector *c = ctx;
-	const struct chunk_counts *counts = chunk->data;
 	struct slice rest = buf_slice(&chunk->out);
 
 	run_err(buf_slice(&chunk->err));
-	c->plan->not_applicable += counts->not_applicable;
-	c->plan->null_senders += counts->null_senders;
+	add_counts(c, chunk->data);
 	while (rest.n) {
-		struct plan_item item;
+		struct record record;
+		struct plan *p;
 
-		memcpy(&item, rest.p, sizeof item);
-		rest = slice_skip(rest, sizeof item);
-		item.id = slice_take(rest, item.id.n);
-		rest = slice_skip(rest, item.id.n);
-		plan_add(c->plan, item);
+		memcpy(&record, rest.p, sizeof record);
+		rest = slice_skip(rest, sizeof record);
+		record.item.id = slice_take(rest, record.item.id.n);
+		rest = slice_skip(rest, record.item.id.n);
+		p = c->links[record.link].plan;
+		plan_add(p, record.item);
+		p->matched++;
 	}
 	return true;
 }
 
-bool plan_make(const struct selection *s, size_t i, enum op op, struct plan *out)
+/* What must be loaded of a message that this link takes. */
+static parts_t link_parts(const struct link *l, const parts_t *needs)
+{
+	if (l->keep)
+		return 0;
+	return (parts_t)(needs[FIELD_STATE] | PART_STAT | PART_DATA |
+			 (l->returns ? needs[FIELD_BOUNCE] : 0));
+}
+
+static struct link make_link(const struct queue *q, const struct plan_link *from, struct plan *p)
+{
+	enum op op = from->op;
+
+	return (struct link){
+	    .plan = p,
+	    .cells = from->keep || op == OP_UNDO ? NULL : q->backend->actions->ops[op].cells,
+	    .keep = from->keep,
+	    .named = from->named,
+	    .returns = op == OP_EXPIRE || op == OP_BOUNCE};
+}
+
+static bool can_take(const struct filter *f, size_t link)
+{
+	return !f || filter_link_constant(f, link) != VERDICT_NO;
+}
+
+bool plan_make_chain(const struct selection *s, size_t i, const struct plan_link *links,
+		     size_t count, struct plan *plans, struct select_totals *totals)
 {
 	const struct queue *q = s->queues.list[i];
-	const parts_t *needs = q->backend->needs;
-	struct collector c = {.plan = out,
-			      .cells = op == OP_UNDO ? NULL : q->backend->actions->ops[op].cells,
-			      .named = s->ids_given || selection_names(s, FIELD_STATE),
-			      .returns = op == OP_EXPIRE || op == OP_BOUNCE};
-	struct select_request request = {.chunk_data = sizeof(struct chunk_counts),
+	struct collector c = {.links = calloc(count, sizeof *c.links), .count = count};
+	parts_t *parts = calloc(count, sizeof *parts);
+	struct select_request request = {.link_parts = parts,
+					 .chunk_data = count * sizeof(struct chunk_counts),
 					 .ctx = &c,
 					 .each = collect,
 					 .chunk = collect_chunk};
-	struct select_totals totals;
 	bool more;
 
-	plan_init(out, q, op, NULL);
-	out->filter = s->per_queue[i].filter;
-	request.parts = (parts_t)(needs[FIELD_STATE] | PART_STAT | PART_DATA);
-	if (c.returns)
-		request.parts |= needs[FIELD_BOUNCE];
-	more = selection_run(s, i, &request, &totals);
-	out->scanned = totals.scanned;
+	if (!c.links || !parts)
+		abort();
+	for (size_t k = 0; k < count; k++) {
+		plan_init(&plans[k], q, links[k].op, NULL);
+		plans[k].filter = s->per_queue[i].filter;
+		plans[k].link = k;
+		if (!can_take(plans[k].filter, k))
+			continue;
+		c.links[k] = make_link(q, &links[k], &plans[k]);
+		parts[k] = link_parts(&c.links[k], q->backend->needs);
+	}
+	more = selection_run(s, i, &request, totals);
+	for (size_t k = 0; k < count; k++)
+		plans[k].scanned = c.links[k].plan ? totals->scanned : 0;
+	free(c.links);
+	free(parts);
+	return more;
+}
+
+bool plan_make(const struct selection *s, size_t i, enum op op, struct plan *out)
+{
+	const struct plan_link link = {.op = op,
+				       .named = s->ids_given || selection_names(s, FIELD_STATE)};
+	struct select_totals totals;
+	bool more = plan_make_chain(s, i, &link, 1, out, &totals);
+
 	out->errors = totals.errors;
-	out->matched = out->count + out->not_applicable;
 	return more;
 }
 

@@ -20,10 +20,22 @@ static bool take_number(struct slice *s, size_t digits, int low, int high, char 
 	return true;
 }
 
+/* "-12345", "-12345.003" */
+static bool is_process(struct slice s)
+{
+	struct slice pid;
+	uint64_t n;
+
+	if (s.n < 2 || s.p[0] != '-')
+		return false;
+	s = slice_skip(s, 1);
+	slice_cut(&s, '.', &pid);
+	return pid.n <= 10 && slice_u64(pid, &n) && (!s.p || (s.n <= 6 && slice_u64(s, &n)));
+}
+
 bool run_id_time(struct slice id, int64_t *t)
 {
 	struct calendar c = {0};
-	uint64_t pid;
 	int year;
 
 	if (!take_number(&id, 4, 1970, 9999, '\0', &year) ||
@@ -35,7 +47,7 @@ bool run_id_time(struct slice id, int64_t *t)
 		return false;
 	c.year = year;
 	*t = calendar_seconds(&c);
-	return id.n > 1 && id.n <= 11 && id.p[0] == '-' && slice_u64(slice_skip(id, 1), &pid);
+	return is_process(id);
 }
 
 bool run_id_valid(struct slice id)

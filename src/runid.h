@@ -1,5 +1,6 @@
 /*
- * Ids of runs, "20261120T105612Z-12345": when it began and as which process. They name journals and
+ * Ids of runs, "20261120T105612Z-12345": when it began and as which process, and ".003" where it
+ * is one of several of that process. They name journals and
  * folders of the trash.
  */
 #ifndef MTAQ_RUNID_H

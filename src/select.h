@@ -24,14 +24,16 @@ struct select_chunk {
 	unsigned selected;		     /* how many of them */
 	unsigned long scanned, errors, gone; /* names looked at, messages in ERROR, vanished or not
 						whole yet */
-	void *data; /* select_request.chunk_data bytes, zero after each hand-over */
+	size_t link; /* for each(): which filter of a chain took the message; else 0 */
+	void *data;  /* select_request.chunk_data bytes, zero after each hand-over */
 };
 
 struct select_request {
 	const struct queue *queue;
-	const struct filter *filter; /* bound to this queue; NULL selects all */
+	const struct filter *filter; /* bound to this queue, may be a chain; NULL selects all */
 	parts_t parts;		     /* that each() needs beyond the filter's */
-	parts_t quiet_parts; /* the same, but when one cannot be had that is not reported */
+	parts_t quiet_parts;	     /* the same, but when one cannot be had that is not reported */
+	const parts_t *link_parts;   /* NULL, or more parts for each filter of a chain */
 	unsigned states; /* bits 1 << STATE_x: messages in another state are passed over, what tells
 			    the state is loaded of those that match; one whose state cannot be told
 			    is not passed over; 0: all */

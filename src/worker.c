@@ -110,10 +110,12 @@ static bool unwanted(const struct select_request *r, const struct message *m)
 }
 
 /* What each() needs, and what tells whether it is to be called. */
-static parts_t parts_of_output(const struct select_request *r, const struct message *m)
+static parts_t parts_of_output(const struct select_request *r, const struct message *m, size_t link)
 {
 	parts_t parts = r->parts;
 
+	if (r->link_parts)
+		parts |= r->link_parts[link];
 	if (r->states && !m->state_known)
 		parts |= m->queue->backend->needs[FIELD_STATE] & ~r->quiet_parts;
 	return parts;
@@ -134,7 +136,8 @@ void worker_message(struct worker *w, const struct message_entry *e, struct sele
 	if (unwanted(r, &m))
 		return;
 	v = decide(w, &m, &c, &err);
-	parts = parts_of_output(r, &m);
+	chunk->link = w->state ? filter_link(w->state) : 0;
+	parts = parts_of_output(r, &m, chunk->link);
 	want = (parts_t)((parts | r->quiet_parts) & ~m.have);
 	if (v == VERDICT_YES && want && !m.gone)
 		load(w, &m, want);
