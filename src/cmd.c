@@ -1,18 +1,40 @@
 /* The list of commands and the help made from their rows. */
 #include "cmd.h"
 
-extern const struct command command_list, command_show, command_cat, command_count, command_fields,
-    command_queues, command_summary, command_expire, command_bounce, command_requeue, command_retry,
-    command_hold, command_release, command_delete, command_drop, command_move, command_save,
-    command_undo, command_journal, command_restore, command_trash, command_check, command_help_row;
+/* In the order of the help, one on a line. */
+/* clang-format off */
+#define COMMANDS(row) \
+	row(list) \
+	row(show) \
+	row(cat) \
+	row(count) \
+	row(summary) \
+	row(fields) \
+	row(queues) \
+	row(hosts) \
+	row(expire) \
+	row(bounce) \
+	row(requeue) \
+	row(retry) \
+	row(hold) \
+	row(release) \
+	row(delete) \
+	row(drop) \
+	row(move) \
+	row(save) \
+	row(undo) \
+	row(restore) \
+	row(trash) \
+	row(journal) \
+	row(check) \
+	row(help_row)
+/* clang-format on */
 
-static const struct command *const commands[] = {
-    &command_list,    &command_show,   &command_cat,	  &command_count,   &command_summary,
-    &command_fields,  &command_queues, &command_expire,	  &command_bounce,  &command_requeue,
-    &command_retry,   &command_hold,   &command_release,  &command_delete,  &command_drop,
-    &command_move,    &command_save,   &command_undo,	  &command_restore, &command_trash,
-    &command_journal, &command_check,  &command_help_row,
-};
+#define DECLARE(name) extern const struct command command_##name;
+COMMANDS(DECLARE)
+
+#define ADDRESS(name) &command_##name,
+static const struct command *const commands[] = {COMMANDS(ADDRESS)};
 
 const struct command *command_at(size_t i)
 {

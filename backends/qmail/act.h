@@ -49,6 +49,9 @@ int mutex_take(const struct queue_qmail *q, struct error *err);
 int send_alarm(const struct queue_qmail *q, struct error *err);
 /* Tell it that todo has something new. Not running: 0 all the same. */
 void send_trigger(const struct queue_qmail *q);
+
+/* ---- tcpto.c ---- */
+
 /* Forget which hosts are believed down. */
 int tcpto_clear(const struct queue_qmail *q, struct error *err);
 

@@ -8,7 +8,7 @@
 #ifndef QMAIL_INTERNAL_H
 #define QMAIL_INTERNAL_H
 
-#include <mtaq/backend.h>
+#include <mtaq/hosts.h>
 
 #include <stdatomic.h>
 
@@ -229,6 +229,22 @@ void log_load(struct message *m);
 int64_t qmail_next_attempt(enum channel channel, int64_t birth, int64_t start);
 /* Set next_attempt of the pending recipients and of the message, where it is exact. */
 void next_attempts(const struct queue_qmail *q, struct message *m);
+
+/* ---- tcpto.c: hosts that timed out ---- */
+
+enum { TCPTO_RECORD = 16, TCPTO_RECORDS = 64 };
+
+struct tcpto {
+	unsigned char ip[4];
+	unsigned failures; /* 0: the place is free */
+	int64_t last;	   /* time of the last failure that was counted */
+};
+void tcpto_parse(const char record[TCPTO_RECORD], struct tcpto *out);
+/* What it means at `now`; host goes to `text`. */
+enum { TCPTO_TEXT = 16 };
+void tcpto_judge(const struct tcpto *t, int64_t now, char text[TCPTO_TEXT], struct host_note *out);
+
+extern const struct backend_hosts qmail_hosts;
 
 /* ---- scan.c, find.c, load.c ---- */
 

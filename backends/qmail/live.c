@@ -11,10 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
-
-enum { TCPTO_BYTES = 1024 };
 
 static int lock_both(int fd)
 {
@@ -80,30 +77,4 @@ void send_trigger(const struct queue_qmail *q)
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && write(fd, "", 1) < 0)
 		errno = 0; /* full: it has been told already */
 	sys_close(fd);
-}
-
-static int clear_locked(int fd, struct error *err)
-{
-	static const char zeros[TCPTO_BYTES];
-	struct timespec moment = {0, 50 * 1000 * 1000};
-	int r, tries = 0;
-
-	while ((r = flock(fd, LOCK_EX | LOCK_NB)) < 0 && tries++ < 20)
-		nanosleep(&moment, NULL);
-	if (r < 0)
-		return error_sys(err, errno, "lock/tcpto");
-	if (sys_write_all(fd, zeros, sizeof zeros) < 0)
-		return error_sys(err, errno, "lock/tcpto");
-	return 0;
-}
-
-int tcpto_clear(const struct queue_qmail *q, struct error *err)
-{
-	int r, fd = sys_open_file(q->fd, "lock/tcpto", SYS_READ_WRITE, "lock/tcpto", NULL, err);
-
-	if (fd < 0)
-		return -1;
-	r = clear_locked(fd, err);
-	sys_close(fd);
-	return r;
 }

@@ -387,6 +387,7 @@ static const char *const options[] = {"control", "log", "lifetime", NULL};
 	      1u << STATE_ENDING, \
     .native_states = 1u << STATE_QUEUED | 1u << STATE_ENDING, \
     .actions = &qmail_actions, \
+    .hosts = &qmail_hosts, \
     .options = options, \
     .native_format = "qread", \
     .discover = discover, \

@@ -74,6 +74,9 @@ enum cf_class sendmail_class(const struct sendmail_queue *q, const struct messag
 /* actions.c */
 extern const struct backend_actions sendmail_actions;
 
+/* hoststatus.c */
+extern const struct backend_hosts sendmail_hosts;
+
 /* describe.c */
 void sendmail_describe(const struct queue *q, describe_fn *fn, void *ctx);
 

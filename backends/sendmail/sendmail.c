@@ -315,6 +315,7 @@ const struct backend backend_sendmail = {
 	    [PART_BODY_I] = 20000,
 	},
     .actions = &sendmail_actions,
+    .hosts = &sendmail_hosts,
     .needs = needs,
     .lacks = lacks,
     .states = 1u << STATE_QUEUED | 1u << STATE_HELD | 1u << STATE_LOST | 1u << STATE_NODATA |

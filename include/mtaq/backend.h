@@ -75,6 +75,7 @@ struct loader {
 struct scan; /* the backend's own */
 struct backend_actions; /* mtaq/action.h */
 struct backend_checks;  /* mtaq/check.h */
+struct backend_hosts;   /* mtaq/hosts.h */
 
 /* What the MTA's own lister knows from the configuration when it marks messages; 0 = not set. */
 struct lister_facts {
@@ -93,6 +94,8 @@ struct backend {
 	const struct backend_actions *actions;
 	/* What can be wrong with a queue, and how it is mended; NULL: cannot be checked. */
 	const struct backend_checks *checks;
+	/* What it has noted of other hosts; NULL: nothing. */
+	const struct backend_hosts *hosts;
 	/* FIELD_COUNT entries: the parts a field needs; 0 = this MTA cannot have the field. PART_NAME alone = the scan
 	 * knows. */
 	const parts_t *needs;

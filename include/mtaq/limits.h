@@ -21,6 +21,12 @@
 /* The log of an MTA */
 #define LIMIT_LOG_LINE (64u << 10) /* longer lines are not the MTA's */
 
+/* What an MTA has noted of other hosts */
+#define LIMIT_HOSTS       200000u /* notes of one queue */
+#define LIMIT_HOST_STATUS 4096u   /* a file of sendmail's HostStatusDirectory; it writes 300 bytes */
+#define LIMIT_HOST_NAME   1024u   /* a host's name as its path gives it, NUL included */
+#define LIMIT_HOST_LABELS 128u    /* directories below each other there */
+
 /* Configuration */
 #define LIMIT_CF_BYTES     (8u << 20) /* sendmail.cf */
 #define LIMIT_QUEUE_GROUPS 1000u

@@ -3,6 +3,8 @@
 #include "queues.h"
 #include "unit/cmocka_all.h"
 
+#include <mtaq/hosts.h>
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -17,6 +19,7 @@ PROMISE(functions)
 	assert_true(strcmp(b->native_format, "mailq") == 0 ||
 		    strcmp(b->native_format, "qread") == 0);
 	assert_int_equal(b->lister_lines == NULL, b->lister_facts == NULL);
+	assert_true(!b->hosts || (b->hosts->each && b->hosts->forget));
 }
 
 /* Each part that a field needs has a price, or is free with another one that it needs too. */

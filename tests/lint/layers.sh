@@ -21,11 +21,11 @@ with_layers() {
 		modules(0, "slice arena error limits map status ascii8")
 		modules(1, "sysio timefmt timeprint calendar text buf utf8 locks spawn jsonbytes")
 		modules(2, "options header rfc2047 charset addr reply submission fold")
-		modules(3, "logline field fields log message value backend")
+		modules(3, "logline field fields log message value backend hosts")
 		modules(4, "filter match registry action op saved check")
 		modules(5, "summary select worker sort journal logread logindex trash runid")
 		modules(6, "output out template")
-		modules(7, "main cmd global run queues selection ids list plan batch actionlog pipeline acting undo restore checkrun repair repairsteps repairundo")
+		modules(7, "hostlist main cmd global run queues selection ids list plan batch actionlog pipeline acting undo restore checkrun repair repairsteps repairundo")
 	}
 	'"$1"
 }
