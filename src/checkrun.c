@@ -84,21 +84,25 @@ struct walk {
 	const struct queue *queue;
 };
 
-static void found(void *ctx, const struct finding *f)
+static void add(struct checkrun *c, const struct finding *f, const struct queue *q)
 {
-	struct walk *w = ctx;
-	struct checkrun *c = w->c;
-
-	if (!has_code(c, f) || !has_word(c, f))
-		return;
 	if (c->count == c->room) {
 		c->room = c->room ? c->room * 2 : 64;
 		c->list = realloc(c->list, c->room * sizeof *c->list);
 		if (!c->list)
 			abort();
 	}
-	c->list[c->count] = (struct found){*f, w->queue, c->count};
+	c->list[c->count] = (struct found){*f, q, c->count};
 	c->count++;
+}
+
+static void found(void *ctx, const struct finding *f)
+{
+	struct walk *w = ctx;
+	struct checkrun *c = w->c;
+
+	if (has_code(c, f) && has_word(c, f))
+		add(c, f, w->queue);
 }
 
 static void trouble(void *ctx, const struct error *err)
@@ -141,12 +145,66 @@ void checkrun_look(struct checkrun *c)
 		qsort(c->list, c->count, sizeof *c->list, compare);
 }
 
+void checkrun_unmet(struct checkrun *c)
+{
+	for (size_t i = 0; i < c->run->word_count; i++)
+		if (!c->wanted[i])
+			run_note(c->run, "%s: nothing found", c->run->words[i]);
+}
+
 void checkrun_free(struct checkrun *c)
 {
 	queues_close(&c->queues);
 	free(c->list);
 	free(c->wanted);
 	arena_free(&c->arena);
+}
+
+void checkrun_again(struct checkrun *again, const struct checkrun *c)
+{
+	*again = (struct checkrun){
+	    .run = c->run, .queues = c->queues, .codes = c->codes, .wanted = c->wanted};
+	arena_init(&again->arena, 0);
+	checkrun_look(again);
+}
+
+static bool has(const struct checkrun *c, const struct finding *f)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->list[i].is.code == f->code && slice_eq(c->list[i].is.path, f->path))
+			return true;
+	return false;
+}
+
+/* Slices of `f` into the arena of `c`. */
+static void keep(struct checkrun *c, struct finding *f)
+{
+	struct slice *const all[] = {&f->path, &f->id,	 &f->detail, &f->why_not,
+				     &f->dir,  &f->name, &f->aux};
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (all[i]->p)
+			*all[i] = arena_copy(&c->arena, *all[i]);
+}
+
+void checkrun_merge(struct checkrun *c, struct checkrun *again)
+{
+	size_t kept = 0, before = c->count;
+	const char *why;
+
+	for (size_t i = 0; i < before; i++)
+		if (finding_mendable(&c->list[i].is, &why) || has(again, &c->list[i].is))
+			c->list[kept++] = c->list[i];
+	c->count = kept;
+	for (size_t i = 0; i < again->count; i++)
+		if (!has(c, &again->list[i].is)) {
+			struct found f = again->list[i];
+
+			keep(c, &f.is);
+			add(c, &f.is, f.queue);
+		}
+	free(again->list);
+	arena_free(&again->arena);
 }
 
 bool finding_mendable(const struct finding *f, const char **why)

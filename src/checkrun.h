@@ -33,7 +33,13 @@ bool checkrun_begin(struct checkrun *c, struct run *run, const struct text_list 
 /* Look at one queue, or at all of them; findings that nobody asked for are left out. What could
  * not be checked is told, and makes the run's status what the error means. */
 void checkrun_look(struct checkrun *c);
+/* Words that no finding is about are told. */
+void checkrun_unmet(struct checkrun *c);
 void checkrun_free(struct checkrun *c);
+/* The same look once more, in queues that are open already. */
+void checkrun_again(struct checkrun *again, const struct checkrun *c);
+/* Take over what `again` found that `c` does not have, and free the rest. */
+void checkrun_merge(struct checkrun *c, struct checkrun *again);
 /* Can a run mend this one at all? Else *why. */
 bool finding_mendable(const struct finding *f, const char **why);
 

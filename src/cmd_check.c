@@ -1,7 +1,7 @@
 /* mtaq check: what is wrong with the queues, and with --repair mend it. */
-#include "acting.h"
 #include "checkrun.h"
 #include "cmd.h"
+#include "repair.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -20,6 +20,15 @@ static const struct option_row options[] = {
      "print one JSON object per finding"},
     {0, "list-codes", NULL, OPTION_FLAG, offsetof(struct check_options, list_codes),
      "print the kinds that there are"},
+    {0, "repair", NULL, OPTION_FLAG, offsetof(struct check_options, repair),
+     "mend what can be mended; what goes, goes to the trash"},
+    {'n', "dry-run", NULL, OPTION_FLAG, offsetof(struct check_options, dry_run),
+     "with --repair: do everything but change anything"},
+    {0, "max", "N|P%", OPTION_TEXT, offsetof(struct check_options, max),
+     "with --repair: do nothing at all if there are more repairs than N, or P% of what was looked "
+     "at"},
+    {0, "no-syslog", NULL, OPTION_FLAG, offsetof(struct check_options, no_syslog),
+     "do not log to syslog"},
     {0},
 };
 
@@ -134,12 +143,42 @@ static void look(struct checkrun *c, const struct check_options *o)
 		c->run->status = status_worse(c->run->status, STATUS_SOME);
 }
 
+static void repair(struct checkrun *c, const struct check_options *o)
+{
+	const struct action_request request = {
+	    .op = OP_REPAIR, .dry_run = o->dry_run, .max = o->max, .no_syslog = o->no_syslog};
+
+	checkrun_look(c);
+	repair_run(c, &request);
+}
+
+/* What only makes sense with --repair, or only without. */
+static bool consistent(struct run *run, const struct check_options *o)
+{
+	if (!o->repair && (o->dry_run || o->max))
+		run_fail(run, STATUS_USAGE, "check: --dry-run and --max go with --repair");
+	else if (o->repair && o->json)
+		run_fail(run, STATUS_USAGE, "check: --json is for looking only");
+	else if (o->repair && run->globals.clock.given && !run->testing)
+		run_fail(run, STATUS_USAGE, "check: --clock is for looking only");
+	else
+		return true;
+	return false;
+}
+
 static void check(struct run *run, const struct check_options *o)
 {
 	struct checkrun c;
 
-	if (checkrun_begin(&c, run, &o->codes))
-		look(&c, o);
+	if (!consistent(run, o))
+		return;
+	if (checkrun_begin(&c, run, &o->codes)) {
+		if (o->repair)
+			repair(&c, o);
+		else
+			look(&c, o);
+		checkrun_unmet(&c);
+	}
 	checkrun_free(&c);
 }
 

@@ -2,6 +2,7 @@
 #include "acting.h"
 #include "cmd.h"
 #include "journal.h"
+#include "repair.h"
 #include "undo.h"
 
 struct undo_options {
@@ -17,6 +18,10 @@ static void undo_file(struct run *run, const struct journal_file *file,
 	struct undo u;
 
 	acting_fill(&request, &o->common);
+	if (repair_is_journal(file)) {
+		repair_undo(run, file, &request);
+		return;
+	}
 	if (undo_plan(&u, run, file))
 		action_run_plans(run, u.plans, u.count, &request, &u.counts);
 	undo_free(&u);

@@ -56,7 +56,7 @@ static bool check_selector(struct run *run, const struct selection *s, enum op o
 	return false;
 }
 
-static bool parse_max(struct run *run, const char *given, uint64_t scanned, uint64_t *max)
+bool action_parse_max(struct run *run, const char *given, uint64_t scanned, uint64_t *max)
 {
 	struct slice text = slice_from(given);
 	bool percent = slice_ends(text, SLICE("%"));
@@ -84,7 +84,7 @@ static bool check_max(struct job *j)
 		scanned += j->plans[i].scanned;
 		n += j->plans[i].count;
 	}
-	if (!parse_max(j->run, j->request->max, scanned, &max))
+	if (!action_parse_max(j->run, j->request->max, scanned, &max))
 		return false;
 	if (n <= max)
 		return true;
@@ -387,7 +387,7 @@ static void act(struct job *j)
 
 /* ---- signals: the batch is finished first ---- */
 
-static void hold_signals(sigset_t *saved)
+void action_hold_signals(sigset_t *saved)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 	sigset_t set;
@@ -400,7 +400,7 @@ static void hold_signals(sigset_t *saved)
 	pthread_sigmask(SIG_BLOCK, &set, saved);
 }
 
-static void let_signals(const sigset_t *saved)
+void action_let_signals(const sigset_t *saved)
 {
 	/* one that came meanwhile strikes now, and everything must have been said by then */
 	fflush(stdout);
@@ -423,7 +423,7 @@ void action_run_plans(struct run *run, struct plan *plans, size_t count,
 
 	if (!j.batches)
 		abort();
-	hold_signals(&saved);
+	action_hold_signals(&saved);
 	for (size_t i = 0; i < count; i++) {
 		counts->matched += plans[i].matched;
 		counts->not_applicable += plans[i].not_applicable;
@@ -436,7 +436,7 @@ void action_run_plans(struct run *run, struct plan *plans, size_t count,
 	for (size_t i = 0; i < count; i++)
 		plan_free(&plans[i]);
 	free(j.batches);
-	let_signals(&saved);
+	action_let_signals(&saved);
 }
 
 void action_run(struct run *run, const struct selection *s, const struct action_request *request,
@@ -448,17 +448,17 @@ void action_run(struct run *run, const struct selection *s, const struct action_
 
 	*counts = (struct action_counts){0};
 	if (!check_backends(run, s, request->op) || !check_selector(run, s, request->op) ||
-	    !parse_max(run, request->max, 0, &max))
+	    !action_parse_max(run, request->max, 0, &max))
 		return;
 	plans = calloc(s->queues.count + 1, sizeof *plans);
 	if (!plans)
 		abort();
-	hold_signals(&saved);
+	action_hold_signals(&saved);
 	if (make_plans(s, request, plans))
 		action_run_plans(run, plans, s->queues.count, request, counts);
 	else
 		for (size_t i = 0; i < s->queues.count; i++)
 			plan_free(&plans[i]);
 	free(plans);
-	let_signals(&saved);
+	action_let_signals(&saved);
 }

@@ -12,6 +12,8 @@
 
 #include "plan.h"
 
+#include <signal.h>
+
 struct action_request {
 	enum op op; /* what the user asked for; a plan's own op may be another (undo) */
 	struct action_args args;
@@ -38,5 +40,11 @@ void action_run(struct run *run, const struct selection *s, const struct action_
  * caller has found out by itself, and is added to. */
 void action_run_plans(struct run *run, struct plan *plans, size_t count,
 		      const struct action_request *request, struct action_counts *counts);
+
+/* For what acts without this pipeline (repair.h). --max of `scanned` as a number; false: told. */
+bool action_parse_max(struct run *run, const char *given, uint64_t scanned, uint64_t *max);
+/* Signals that end a run wait until what was begun is finished (batches_interrupted() tells). */
+void action_hold_signals(sigset_t *saved);
+void action_let_signals(const sigset_t *saved);
 
 #endif

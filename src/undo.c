@@ -35,12 +35,12 @@ struct undo_group {
 
 /* ---- the journal's words ---- */
 
-static struct slice bytes_of(struct undo *u, const json_t *line, const char *key)
+static struct slice bytes_of(struct run *run, const json_t *line, const char *key)
 {
-	struct slice s = json_bytes_get(json_object_get(line, key), &u->run->arena);
+	struct slice s = json_bytes_get(json_object_get(line, key), &run->arena);
 
 	/* the JSON goes, the bytes stay, and may be used as a path */
-	return s.p && slice_chr(s, '\0') == SIZE_MAX ? arena_copy(&u->run->arena, s) : SLICE_NONE;
+	return s.p && slice_chr(s, '\0') == SIZE_MAX ? arena_copy(&run->arena, s) : SLICE_NONE;
 }
 
 static bool read_intent(struct undo *u, struct slice text, struct intent *out)
@@ -49,11 +49,11 @@ static bool read_intent(struct undo *u, struct slice text, struct intent *out)
 	json_t *line = journal_line(text, &err);
 
 	*out = (struct intent){
-	    .id = bytes_of(u, line, "id"),
-	    .queue = bytes_of(u, line, "queue"),
-	    .dir = bytes_of(u, line, "dir"),
-	    .trash = bytes_of(u, line, "trash"),
-	    .target = bytes_of(u, line, "target"),
+	    .id = bytes_of(u->run, line, "id"),
+	    .queue = bytes_of(u->run, line, "queue"),
+	    .dir = bytes_of(u->run, line, "dir"),
+	    .trash = bytes_of(u->run, line, "trash"),
+	    .target = bytes_of(u->run, line, "target"),
 	    .data_mtime_ns = json_integer_value(
 		json_object_get(json_object_get(line, "identity"), "data_mtime_ns")),
 	};
@@ -402,27 +402,26 @@ static bool plan_group(struct undo *u, const struct undo_group *g, struct plan *
 
 /* ---- the whole ---- */
 
-/* The queues as they were given to the run that is taken back, unless the user gives any. */
-static void use_its_queues(struct undo *u)
+bool undo_use_queues(struct run *run, const struct journal_file *file)
 {
-	const json_t *header = u->file->header, *list = json_object_get(header, "queues");
-	struct globals *g = &u->run->globals;
+	const json_t *header = file->header, *list = json_object_get(header, "queues");
+	struct globals *g = &run->globals;
 	struct slice s;
 
 	if (g->queues.count)
-		return;
-	u->its_queues = json_array_size(list) > 0;
+		return false;
 	for (size_t i = 0; i < json_array_size(list); i++) {
-		s = json_bytes_get(json_array_get(list, i), &u->run->arena);
+		s = json_bytes_get(json_array_get(list, i), &run->arena);
 		if (s.p)
-			text_list_add(&g->queues, arena_str(&u->run->arena, s));
+			text_list_add(&g->queues, arena_str(&run->arena, s));
 	}
-	s = bytes_of(u, header, "environment_queues");
+	s = bytes_of(run, header, "environment_queues");
 	if (s.p)
-		u->run->environment_queues = s.p;
-	s = bytes_of(u, header, "config");
+		run->environment_queues = s.p;
+	s = bytes_of(run, header, "config");
 	if (!g->config && s.p)
 		g->config = s.p;
+	return json_array_size(list) > 0;
 }
 
 /* Each queue has a plan, be it empty: the pipeline mends what an undo that was cut off has left. */
@@ -449,7 +448,7 @@ bool undo_plan(struct undo *u, struct run *run, const struct journal_file *file)
 	bool more = true;
 
 	*u = (struct undo){.run = run, .file = file};
-	use_its_queues(u);
+	u->its_queues = undo_use_queues(run, file);
 	if (queues_open(run, &u->queues) == 0)
 		return false;
 	for (size_t i = 0; i < file->count; i++)

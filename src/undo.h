@@ -27,5 +27,8 @@ struct undo {
 /* Open the queues and make the plans. False when the run is to end; undo_free() in any case. */
 bool undo_plan(struct undo *u, struct run *run, const struct journal_file *file);
 void undo_free(struct undo *u);
+/* The run shall open the queues as they were given to that of the journal, unless the user gives
+ * any. True when that one was given some. */
+bool undo_use_queues(struct run *run, const struct journal_file *file);
 
 #endif

@@ -134,8 +134,6 @@ int rewrite_commit(struct action *a, struct held *h, struct error *err);
  * the next sync brings it to disk. fd or -1. */
 int rewrite_file(struct action *a, struct held *h, int dirfd, const char *dir, const char *name,
 		 struct slice text, struct error *err);
-/* Rename that never replaces: -1 with errno EEXIST. */
-int rename_new(int from_fd, const char *from, int to_fd, const char *to);
 
 /* leftover.c */
 /* Names of our own in a queue directory, which sendmail passes over; all end in the process id. */
@@ -185,11 +183,6 @@ void leave_marker(struct held *h);
 int remove_rest(struct action *a, struct held *h, struct error *err);
 /* Is it that a second name can never be had there, so that a copy must do? */
 bool cannot_link(int errnum);
-
-/* copy.c */
-/* A copy of a file: bytes, owner, mode and times, on disk. -1 with errno, EEXIST when the name is
- * taken. */
-int copy_file(int from_fd, const char *from, int to_fd, const char *to);
 
 /* ops_age.c */
 int age_begin(struct action *a, struct error *err);

@@ -137,7 +137,7 @@ static bool read_intent(int fd, struct arena *arena, struct intent *out)
 static bool finish_carrying(const struct sendmail_unit *u, const struct intent *t)
 {
 	if (file_exists(t->qf_fd, t->in) &&
-	    (rename_new(t->qf_fd, t->in, t->qf_fd, t->name.p) < 0 || fsync(t->qf_fd) < 0))
+	    (sys_rename_new(t->qf_fd, t->in, t->qf_fd, t->name.p) < 0 || fsync(t->qf_fd) < 0))
 		return false;
 	return unlinkat(u->qf_fd, t->out, 0) == 0;
 }

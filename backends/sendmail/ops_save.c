@@ -104,7 +104,7 @@ static int copy_one(const struct target *t, struct held *h, bool data, struct er
 	struct copying c;
 
 	names_of(h, data, &c);
-	if (copy_file(data ? g->data->df_fd : g->unit->qf_fd, c.name, t->dir_fd, c.temp) < 0)
+	if (sys_copy_file(data ? g->data->df_fd : g->unit->qf_fd, c.name, t->dir_fd, c.temp) < 0)
 		return error_sys(err, errno, "%s", act_path(h, slice_from(t->path), c.temp));
 	act_made(h, t->dir_fd, c.temp);
 	return 0;

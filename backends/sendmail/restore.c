@@ -200,9 +200,9 @@ static int copy_data(struct held *h, const struct saved_file *f, const char *nam
 	char temp[TEMP_NAME];
 
 	temp_name(temp, TEMP_PREFIX, slice_from(name));
-	if (copy_file(h->saved->dirfd, f->name.p, to, temp) < 0)
+	if (sys_copy_file(h->saved->dirfd, f->name.p, to, temp) < 0)
 		return -1;
-	if (rename_new(to, temp, to, name) == 0)
+	if (sys_rename_new(to, temp, to, name) == 0)
 		return 0;
 	unlinkat(to, temp, 0);
 	return -1;
@@ -296,7 +296,7 @@ static int commit_across(struct held *h, struct error *err)
 	    fsync(h->saved->dirfd) < 0)
 		return error_sys(err, errno, "%s",
 				 act_path(h, slice_from(h->saved->path), g->name));
-	if (rename_new(g->unit->qf_fd, g->temp, g->unit->qf_fd, g->name) == 0)
+	if (sys_rename_new(g->unit->qf_fd, g->temp, g->unit->qf_fd, g->name) == 0)
 		return 0;
 	error_sys(err, errno, "%s", act_path(h, g->unit->qf, g->name));
 	renameat(h->saved->dirfd, aside, h->saved->dirfd, g->name);
@@ -309,7 +309,7 @@ int restore_commit(struct action *a, struct held *h, struct error *err)
 
 	if (g->across && commit_across(h, err) < 0)
 		return -1;
-	if (!g->across && rename_new(h->saved->dirfd, g->name, g->unit->qf_fd, g->name) < 0)
+	if (!g->across && sys_rename_new(h->saved->dirfd, g->name, g->unit->qf_fd, g->name) < 0)
 		return error_sys(err, errno, "%s", act_path(h, g->unit->qf, g->name));
 	h->committed = true;
 	act_sync_later(a, g->unit->qf_fd);

@@ -2,11 +2,6 @@
  * Writing a control file anew: complete and on disk under a name that sendmail ignores, locked
  * before it is seen, then renamed over the old one.
  */
-#ifdef __linux__
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1 /* renameat2 */
-#endif
-#endif
 #include "act.h"
 
 #include <mtaq/jsonbytes.h>
@@ -97,32 +92,6 @@ int rewrite_prepare(struct action *a, struct held *h, const struct qf_edits *e, 
 
 /* ---- publishing ---- */
 
-#if defined(__linux__) && defined(RENAME_NOREPLACE)
-static int rename_noreplace(int from_fd, const char *from, int to_fd, const char *to)
-{
-	return renameat2(from_fd, from, to_fd, to, RENAME_NOREPLACE);
-}
-#else
-static int rename_noreplace(int from_fd, const char *from, int to_fd, const char *to)
-{
-	(void)from_fd, (void)from, (void)to_fd, (void)to;
-	errno = ENOSYS;
-	return -1;
-}
-#endif
-
-int rename_new(int from_fd, const char *from, int to_fd, const char *to)
-{
-	if (rename_noreplace(from_fd, from, to_fd, to) == 0)
-		return 0;
-	if (errno != ENOSYS && errno != EINVAL)
-		return -1;
-	/* where there is no such call: both names for a moment, of one file */
-	if (linkat(from_fd, from, to_fd, to, 0) < 0)
-		return -1;
-	return unlinkat(from_fd, from, 0);
-}
-
 static int publish(struct action *a, struct held *h, struct error *err)
 {
 	struct grip *g = grip_of(h);
@@ -145,7 +114,7 @@ int rewrite_commit(struct action *a, struct held *h, struct error *err)
 		return -1;
 	if (!g->new_name[0])
 		return 0;
-	if (rename_new(g->unit->qf_fd, g->name, g->unit->qf_fd, g->new_name) < 0)
+	if (sys_rename_new(g->unit->qf_fd, g->name, g->unit->qf_fd, g->new_name) < 0)
 		return error_sys(err, errno, "%s", act_path(h, g->unit->qf, g->new_name));
 	h->committed = true;
 	act_sync_later(a, g->unit->qf_fd);

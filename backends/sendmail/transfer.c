@@ -109,7 +109,7 @@ static int bring_data(struct action *a, struct held *h, const struct place *to, 
 			return fail_at(h, to->df, name, err);
 		if (!g->across && write_intent(h, to, err) < 0)
 			return -1;
-		if (copy_file(g->data->df_fd, name, to->df_fd, name) < 0)
+		if (sys_copy_file(g->data->df_fd, name, to->df_fd, name) < 0)
 			return fail_at(h, to->df, name, err);
 	}
 	act_made(h, to->df_fd, name);
@@ -192,7 +192,7 @@ static int commit_across(struct held *h, const struct place *to, struct error *e
 	h->committed = true;
 	if (fsync(g->unit->qf_fd) < 0)
 		return fail_at(h, g->unit->qf.p, out, err);
-	if (rename_new(to->qf_fd, in, to->qf_fd, g->name) < 0)
+	if (sys_rename_new(to->qf_fd, in, to->qf_fd, g->name) < 0)
 		return fail_at(h, to->qf, g->name, err);
 	return 0;
 }
@@ -201,7 +201,7 @@ static int commit_rename(struct held *h, const struct place *to, struct error *e
 {
 	struct grip *g = grip_of(h);
 
-	if (rename_new(g->unit->qf_fd, g->name, to->qf_fd, g->name) < 0)
+	if (sys_rename_new(g->unit->qf_fd, g->name, to->qf_fd, g->name) < 0)
 		return fail_at(h, to->qf, g->name, err);
 	h->committed = true;
 	return 0;

@@ -55,6 +55,10 @@ int sys_read_config(const char *path, size_t limit, struct arena *arena, struct 
 /* All of it, whatever write(2) takes at a time; 0 or -1 with errno. */
 int sys_write_all(int fd, const void *p, size_t n);
 void sys_close(int fd);
+/* A copy of a regular file: bytes, owner, mode and times, on disk. -1 with errno, EEXIST when the name is taken. */
+int sys_copy_file(int from_fd, const char *from, int to_fd, const char *to);
+/* Rename that never replaces: -1 with errno EEXIST. */
+int sys_rename_new(int from_fd, const char *from, int to_fd, const char *to);
 /* The directory that `path` is named in, on disk: a new directory is there after a crash only then. 0 or -1 with errno. */
 int sys_sync_parent(const char *path);
 

@@ -25,7 +25,7 @@ with_layers() {
 		modules(4, "filter match registry action op saved check")
 		modules(5, "summary select worker sort journal logread logindex trash runid")
 		modules(6, "output out template")
-		modules(7, "hostlist main cmd global run queues selection ids list plan batch actionlog pipeline acting undo restore checkrun repair repairsteps repairundo")
+		modules(7, "hostlist main cmd global run queues selection ids list plan batch actionlog pipeline acting undo restore checkrun repair repairbatch repairjson repairsteps repairundo")
 	}
 	'"$1"
 }

@@ -1,13 +1,14 @@
-/* Copying a file as it is: for where a second name cannot be had. */
+/* Whole files: copied as they are, and given names that nobody has. */
 #ifdef __linux__
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
+#define _GNU_SOURCE 1 /* renameat2 */
 #endif
 #endif
-#include "act.h"
+#include <mtaq/sysio.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -64,7 +65,7 @@ static void remove_copy(int dirfd, const char *name)
 	errno = saved;
 }
 
-int copy_file(int from_fd, const char *from, int to_fd, const char *to)
+int sys_copy_file(int from_fd, const char *from, int to_fd, const char *to)
 {
 	int in = openat(from_fd, from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK), out, r;
 
@@ -82,4 +83,32 @@ int copy_file(int from_fd, const char *from, int to_fd, const char *to)
 	if (r < 0)
 		remove_copy(to_fd, to);
 	return r;
+}
+
+/* ---- names ---- */
+
+#if defined(__linux__) && defined(RENAME_NOREPLACE)
+static int rename_noreplace(int from_fd, const char *from, int to_fd, const char *to)
+{
+	return renameat2(from_fd, from, to_fd, to, RENAME_NOREPLACE);
+}
+#else
+static int rename_noreplace(int from_fd, const char *from, int to_fd, const char *to)
+{
+	(void)from_fd, (void)from, (void)to_fd, (void)to;
+	errno = ENOSYS;
+	return -1;
+}
+#endif
+
+int sys_rename_new(int from_fd, const char *from, int to_fd, const char *to)
+{
+	if (rename_noreplace(from_fd, from, to_fd, to) == 0)
+		return 0;
+	if (errno != ENOSYS && errno != EINVAL)
+		return -1;
+	/* where there is no such call: both names for a moment, of one file */
+	if (linkat(from_fd, from, to_fd, to, 0) < 0)
+		return -1;
+	return unlinkat(from_fd, from, 0);
 }
