@@ -75,7 +75,7 @@ static bool begin_queue(struct repair_queue *q)
 
 bool repair_begin(struct repairer *r, const struct queue_list *queues, const bool *concerned)
 {
-	r->run_id = journal_run_id(&r->run->arena, (int64_t)time(NULL));
+	r->run_id = journal_run_id(&r->run->arena, (int64_t)time(NULL), r->request->nth);
 	r->queues = calloc(queues->count + 1, sizeof *r->queues);
 	r->queue_count = queues->count;
 	if (!r->queues)
