@@ -63,7 +63,8 @@ void ending_note_failure(struct sender *s, uint64_t n, const char *address, cons
 		fd = spool_create(&s->spool, "bounce", n);
 	add_failure(&t, control_strip(s, address), report);
 	if (fd < 0 || spool_write(fd, t.p, t.n) < 0 || fsync(fd) < 0)
-		sender_say("alert: unable to append to %s", spool_path(&s->spool, "bounce", n, path));
+		sender_say("alert: unable to append to %s",
+			   spool_path(&s->spool, "bounce", n, path));
 	if (fd >= 0)
 		close(fd);
 	free(t.p);
@@ -147,8 +148,8 @@ void ending_finish(struct sender *s, struct entry *e)
 		e->due = sender_now(s) + TROUBLE_AGAIN;
 		return;
 	}
-	if (spool_unlink(&s->spool, "info", e->n) < 0 || spool_unlink(&s->spool, "intd", e->n) < 0 ||
-	    spool_unlink(&s->spool, "mess", e->n) < 0)
+	if (spool_unlink(&s->spool, "info", e->n) < 0 ||
+	    spool_unlink(&s->spool, "intd", e->n) < 0 || spool_unlink(&s->spool, "mess", e->n) < 0)
 		sender_say("warning: unable to clean up %llu", (unsigned long long)e->n);
 	sender_say("end msg %llu", (unsigned long long)e->n);
 	e->gone = true;

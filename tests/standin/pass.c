@@ -116,8 +116,8 @@ static int open_mess(struct sender *s, uint64_t n)
 	struct stat st;
 	int fd = open(spool_path(&s->spool, "mess", n, path), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
-	if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-		       st.st_uid == s->spool.queue_uid))
+	if (fd < 0 ||
+	    (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == s->spool.queue_uid))
 		return fd;
 	close(fd);
 	return -1;
@@ -134,18 +134,20 @@ static void run_deliver(struct sender *s, struct delivery *d, int mess)
 	/* in a group of its own, as it lives on when this process is killed */
 	if (setpgid(0, 0) < 0 || dup2(mess, 0) < 0 || dup2(d->report, 1) < 0)
 		_exit(111);
-	execl(s->deliver, s->deliver, channel, d->entry->sender,
-	      control_strip(s, d->address), (char *)NULL);
+	execl(s->deliver, s->deliver, channel, d->entry->sender, control_strip(s, d->address),
+	      (char *)NULL);
 	_exit(111);
 }
 
 static int temporary_file(void)
 {
 	char name[] = "/tmp/standin.XXXXXX";
-	int fd = mkostemp(name, O_CLOEXEC);
+	int fd = mkstemp(name);
 
-	if (fd >= 0)
-		unlink(name);
+	if (fd < 0)
+		return -1;
+	unlink(name);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	return fd;
 }
 
@@ -196,7 +198,8 @@ void pass_go_on(struct sender *s, struct entry *e)
 	bool junk = false;
 	size_t n;
 
-	while (!e->at_end && !junk && !s->stopping && s->in_flight[e->channel] < s->room[e->channel]) {
+	while (!e->at_end && !junk && !s->stopping &&
+	       s->in_flight[e->channel] < s->room[e->channel]) {
 		n = read_record(e, record, sizeof record);
 		e->at_end = n == 0;
 		if (n && record[0] == 'T') {
@@ -246,7 +249,8 @@ static void settle(struct sender *s, struct delivery *d, int code)
 
 	if (code == 100 || (code != 0 && e->dying))
 		word = "failure";
-	snprintf(both, sizeof both, "%s%s", report, code != 100 && code != 0 && e->dying ? too_long : "");
+	snprintf(both, sizeof both, "%s%s", report,
+		 code != 100 && code != 0 && e->dying ? too_long : "");
 	n = strlen(both) + 1;
 	shown = malloc(n);
 	if (!shown)

@@ -280,10 +280,10 @@ static void put_plan_down(const struct sender *s)
 	}
 }
 
-static void serve(struct sender *s)
+static void serve(struct sender *s, int signals)
 {
 	/* opened for writing too: no end of file when a submitter closes it */
-	int signals = open_signals(), trigger = open("lock/trigger", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	int trigger = open("lock/trigger", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
 	if (signals < 0 || trigger < 0)
 		exit(111);
@@ -304,6 +304,7 @@ static void serve(struct sender *s)
 int main(int argc, char **argv)
 {
 	struct sender s = {0};
+	int signals = open_signals();
 
 	if (argc != 5)
 		return 100;
@@ -319,6 +320,6 @@ int main(int argc, char **argv)
 	read_clock(&s);
 	ending_clean(&s);
 	load_queue(&s);
-	serve(&s);
+	serve(&s, signals);
 	return 0;
 }

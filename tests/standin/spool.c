@@ -191,8 +191,8 @@ static int take_number(const struct spool *s, uint64_t *n)
 static int put_envelope(const struct spool *s, uint64_t n, const char *envelope, size_t size)
 {
 	char head[64], path[SPOOL_PATH];
-	int fd = open(spool_path(s, "intd", n, path), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-		      0644);
+	int fd =
+	    open(spool_path(s, "intd", n, path), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	int used;
 
 	if (fd < 0)
