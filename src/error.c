@@ -134,6 +134,7 @@ const char *error_name(enum error_code code)
 	    [ERROR_NONE] = "none",     [ERROR_USAGE] = "usage",
 	    [ERROR_GONE] = "gone",     [ERROR_BUSY] = "busy",
 	    [ERROR_STALE] = "stale",   [ERROR_CORRUPT] = "corrupt",
+	    [ERROR_CANTCREATE] = "cannot create",
 	    [ERROR_DENIED] = "denied", [ERROR_UNSUPPORTED] = "unsupported",
 	    [ERROR_LIMIT] = "limit",   [ERROR_NOQUEUE] = "noqueue",
 	    [ERROR_SYSTEM] = "system", [ERROR_NOMEM] = "nomem",

@@ -9,6 +9,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -45,26 +48,89 @@ void sys_raise_file_limit(void)
 	}
 }
 
-int sys_sync_parent(const char *path)
+/* How long the name of the directory is that `path` lies in, 0 for the working directory; and the
+ * last part, without slashes at its end. */
+static size_t cut_last(const char *path, const char **last, size_t *last_n)
 {
-	char parent[PATH_MAX] = ".";
-	size_t n = strlen(path);
-	int fd, r;
+	size_t end = strlen(path), n;
 
-	while (n > 1 && path[n - 1] == '/')
+	while (end > 1 && path[end - 1] == '/')
+		end--;
+	for (n = end; n > 0 && path[n - 1] != '/';)
 		n--;
-	while (n > 0 && path[n - 1] != '/')
-		n--;
-	if (n >= sizeof parent) {
+	*last = path + n;
+	*last_n = end - n;
+	return n;
+}
+
+static int parent_of(const char *path, char parent[PATH_MAX], const char **last, size_t *last_n)
+{
+	size_t n = cut_last(path, last, last_n);
+
+	if (n >= PATH_MAX) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	if (n > 0)
-		memcpy(parent, path, n);
+	memcpy(parent, n ? path : ".", n ? n : 1);
+	parent[n ? n : 1] = '\0';
+	return 0;
+}
+
+/* Something that is to be made must have a name, and no link that leads nowhere in its place. */
+static int real_path_to_be(const char *path, char *out, size_t size)
+{
+	char parent[PATH_MAX], real[PATH_MAX];
+	const char *last;
+	struct stat st;
+	size_t n;
+
+	if (parent_of(path, parent, &last, &n) < 0 || !realpath(parent, real))
+		return -1;
+	errno = ENOENT;
+	if (n == 0 || lstat(path, &st) == 0 || (n == 1 && last[0] == '.') ||
+	    (n == 2 && last[0] == '.' && last[1] == '.'))
+		return -1;
+	if ((size_t)snprintf(out, size, "%s%s%.*s", real, real[1] ? "/" : "", (int)n, last) < size)
+		return 0;
+	errno = ENAMETOOLONG;
+	return -1;
+}
+
+int sys_real_path(const char *path, char *out, size_t size, struct error *err)
+{
+	char real[PATH_MAX];
+
+	if (realpath(path, real) && strlen(real) < size) {
+		memcpy(out, real, strlen(real) + 1);
+		return 1;
+	}
+	if (errno == ENOENT && real_path_to_be(path, out, size) == 0)
+		return 0;
+	return error_sys(err, errno, "%s", path);
+}
+
+int sys_sync_parent(const char *path)
+{
+	char parent[PATH_MAX];
+	const char *last;
+	size_t n;
+	int fd, r;
+
+	if (parent_of(path, parent, &last, &n) < 0)
+		return -1;
 	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = fd < 0 ? -1 : fsync(fd);
 	sys_close(fd);
 	return r;
+}
+
+int sys_make_dir(const char *path, struct error *err)
+{
+	if (mkdir(path, 0700) == 0 && sys_sync_parent(path) == 0)
+		return 0;
+	if (error_sys(err, errno, "%s cannot be made", path) < 0 && err)
+		err->code = ERROR_CANTCREATE;
+	return -1;
 }
 
 void sys_close(int fd)

@@ -23,31 +23,29 @@ static int ask(struct action *a, const struct plan_item *const *items, size_t co
 	return a->offline ? 0 : send_alarm(q, err);
 }
 
-/* What may be done to a message that is queued, new (in todo), ending; none to one that is still
- * being written. */
-#define CELLS(queued, new, ending)                                                                 \
+/* What may be done to a message that is queued, new (in todo), ending, still being written. */
+#define CELLS(queued, new, ending, incoming)                                                       \
 	.cells = {[STATE_QUEUED] = (queued),                                                       \
 		  [STATE_NEW] = (new),                                                             \
 		  [STATE_ENDING] = (ending),                                                       \
-		  [STATE_INCOMING] = CELL_BUSY}
+		  [STATE_INCOMING] = (incoming)}
+#define TRIED	    CELLS(CELL_YES, CELL_OFFLINE, CELL_NA, CELL_BUSY)
 #define STEPS(name) .prepare = qmail_##name##_prepare, .commit = qmail_##name##_commit
 #define BOTH	    .methods = METHOD_LIVE | METHOD_OFFLINE
 #define BACK	    .reversible = true
 
 const struct backend_actions qmail_actions = {
-    /* what is in todo has no age yet, and is tried first thing: no expire, requeue, retry */
-    .ops[OP_EXPIRE] = {CELLS(CELL_YES, CELL_NA, CELL_NA), BOTH, BACK, STEPS(age)},
-    .ops[OP_REQUEUE] = {CELLS(CELL_YES, CELL_NA, CELL_NA), BOTH, BACK, STEPS(age)},
-    .ops[OP_RETRY] = {CELLS(CELL_YES, CELL_NA, CELL_NA), BOTH, BACK, STEPS(age)},
-    .ops[OP_BOUNCE] = {CELLS(CELL_YES, CELL_OFFLINE, CELL_NA), BOTH, BACK, STEPS(bounce)},
+    .ops[OP_EXPIRE] = {TRIED, BOTH, BACK, STEPS(age)},
+    .ops[OP_REQUEUE] = {TRIED, BOTH, BACK, STEPS(age)},
+    .ops[OP_RETRY] = {TRIED, BOTH, BACK, STEPS(age)},
+    .ops[OP_BOUNCE] = {TRIED, BOTH, BACK, STEPS(bounce)},
     .ops[OP_HOLD] = {.instead = no_hold},
     .ops[OP_RELEASE] = {.instead = no_hold},
-    .ops[OP_DELETE] = {CELLS(CELL_YES, CELL_OFFLINE, CELL_NA), BOTH, BACK, STEPS(delete),
-		       .finish = qmail_delete_finish},
-    .ops[OP_DROP] = {CELLS(CELL_YES, CELL_OFFLINE, CELL_NA), BOTH, BACK, STEPS(drop)},
-    .ops[OP_MOVE] = {CELLS(CELL_YES, CELL_NA, CELL_NA), .methods = METHOD_OFFLINE, BACK,
+    .ops[OP_DELETE] = {TRIED, BOTH, BACK, STEPS(delete), .finish = qmail_delete_finish},
+    .ops[OP_DROP] = {CELLS(CELL_YES, CELL_OFFLINE, CELL_NA, CELL_NA), BOTH, BACK, STEPS(drop)},
+    .ops[OP_MOVE] = {CELLS(CELL_YES, CELL_NA, CELL_NA, CELL_NA), .methods = METHOD_OFFLINE, BACK,
 		     STEPS(move), .finish = qmail_move_finish},
-    .ops[OP_SAVE] = {CELLS(CELL_YES, CELL_YES, CELL_YES), BOTH, STEPS(save)},
+    .ops[OP_SAVE] = {CELLS(CELL_YES, CELL_YES, CELL_YES, CELL_NA), BOTH, STEPS(save)},
     .ops[OP_RESTORE] = {BOTH, BACK, STEPS(restore), .finish = qmail_restore_finish},
     .ops[OP_UNDO] = {BOTH, BACK, STEPS(undo)},
     .run_begin = qmail_run_begin,

@@ -6,10 +6,14 @@
  * local's and remote's are the planned next attempt, but only until qmail-send starts: then it
  * keeps the plan to itself. So single messages are retried only while it is stopped.
  *
- * Changes: {"what": "info_mtime", "before", "after"} and {"what": "channel_mtime", "channel",
- * "before", "after"}, in nanoseconds.
+ * A message that is still in todo (only while qmail-send is stopped) has no age yet and is tried
+ * first thing. To expire it, it is first made one that has been preprocessed.
+ *
+ * Changes: {"what": "preprocessed"}, {"what": "info_mtime", "before", "after"} and {"what":
+ * "channel_mtime", "channel", "before", "after"}, in nanoseconds.
  */
 #include "marks.h"
+#include "preprocess.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +24,7 @@ enum { DAY = 86400, LIFETIME_LEAST = 7 * DAY };
 struct age {
 	bool info, channel[2];
 	int64_t info_after, channel_after;
+	struct preprocess preprocess; /* expire of one that is in todo */
 };
 
 static int64_t seconds(int64_t s)
@@ -47,17 +52,25 @@ int qmail_check_silent(struct action *a, const struct held *h, struct error *err
 	return error_set(err, ERROR_UNSUPPORTED, "it would vanish without a word");
 }
 
+/* A birth that makes the next attempt the last. */
+static int64_t expired_birth(const struct action *a)
+{
+	int64_t lifetime = queue_qmail(a->queue)->control.lifetime.value;
+	int64_t back = lifetime > LIFETIME_LEAST ? lifetime : LIFETIME_LEAST;
+
+	return seconds(number_minus(number_minus(a->now, back), DAY));
+}
+
 static int plan_expire(struct action *a, struct held *h, struct age *age, struct error *err)
 {
-	int64_t lifetime = queue_qmail(a->queue)->control.lifetime.value, back;
+	int64_t lifetime = queue_qmail(a->queue)->control.lifetime.value;
 
 	if (qmail_check_silent(a, h, err) < 0)
 		return -1;
 	if (number_minus(a->now, (int64_t)held_pin(h)->info_st.st_mtime) > lifetime)
 		return 0;
-	back = lifetime > LIFETIME_LEAST ? lifetime : LIFETIME_LEAST;
 	age->info = true;
-	age->info_after = seconds(number_minus(number_minus(a->now, back), DAY));
+	age->info_after = expired_birth(a);
 	return 1;
 }
 
@@ -99,6 +112,45 @@ static int note_changes(struct held *h, const struct age *age, struct error *err
 	return 1;
 }
 
+/* ---- one that is in todo ---- */
+
+static void let_go(struct action *a, struct held *h)
+{
+	struct age *age = held_pin(h)->op;
+
+	preprocess_discard(a, h, &age->preprocess);
+}
+
+static int note_preprocessed(struct held *h, const struct age *age, struct error *err)
+{
+	int64_t accepted = qmail_mtime_ns(&held_pin(h)->todo_st);
+
+	if (change_add(h, json_pack("{s:s}", "what", "preprocessed"), err) < 0)
+		return -1;
+	return change_add(h, change_of_time("info_mtime", NULL, accepted, age->info_after), err);
+}
+
+static int prepare_new(struct action *a, struct held *h, struct age *age, struct error *err)
+{
+	struct timespec birth;
+
+	if (a->op != OP_EXPIRE)
+		return 0;
+	age->info_after = expired_birth(a);
+	birth = timespec_of(age->info_after);
+	if (qmail_check_silent(a, h, err) < 0 || pin_recipients_known(h, err) < 0)
+		return -1;
+	if (h->message.recipient_count == 0)
+		return error_set(err, ERROR_UNSUPPORTED, "it has no recipient");
+	if (preprocess_pending(a, h, &age->preprocess, err) < 0 ||
+	    note_preprocessed(h, age, err) < 0)
+		return -1;
+	held_pin(h)->let_go = let_go;
+	if (!a->dry_run && preprocess_write(a, h, &age->preprocess, &birth, err) < 0)
+		return -1;
+	return 1;
+}
+
 int qmail_age_prepare(struct action *a, struct held *h, struct error *err)
 {
 	struct age *age = arena_zalloc(&h->arena, sizeof *age);
@@ -107,6 +159,8 @@ int qmail_age_prepare(struct action *a, struct held *h, struct error *err)
 	if (!age)
 		return error_set(err, ERROR_LIMIT, "out of memory");
 	held_pin(h)->op = age;
+	if (held_pin(h)->todo >= 0)
+		return prepare_new(a, h, age, err);
 	if (a->op == OP_EXPIRE)
 		todo = plan_expire(a, h, age, err);
 	else if (a->op == OP_REQUEUE)
@@ -138,6 +192,10 @@ int qmail_age_commit(struct action *a, struct held *h, struct error *err)
 
 	if (pin_check(a, h, err) < 0)
 		return -1;
+	if (p->todo >= 0) {
+		h->committed = true;
+		return preprocess_commit(a, h, err);
+	}
 	for (int i = 0; i < 2; i++)
 		if (age->channel[i] && qmail_age_set(a, p->channel[i], age->channel_after, err) < 0)
 			return -1;

@@ -8,6 +8,8 @@
 #include "qmail.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -36,17 +38,41 @@ static bool inside_queue(const struct queue_qmail *q, int fd)
 	return inside;
 }
 
+/* One that is not there yet will be where its parent is. */
+static int check_outside(const struct queue_qmail *q, const char *path, bool there,
+			 struct error *err)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[PATH_MAX];
+	bool inside;
+	int fd;
+
+	snprintf(parent, sizeof parent, "%.*s", slash > path ? (int)(slash - path) : 1, path);
+	fd = sys_open_dir(there ? path : parent, err);
+	if (fd < 0)
+		return -1;
+	inside = inside_queue(q, fd);
+	sys_close(fd);
+	return inside ? error_set(err, ERROR_USAGE,
+				  "%s lies in the queue: copies are kept elsewhere", path)
+		      : 0;
+}
+
 static int open_directory(struct action *a, struct error *err)
 {
 	struct qmail_run *r = qmail_run(a);
+	char path[PATH_MAX];
+	int there;
 
-	r->target_fd = sys_open_dir(a->args->target, err);
-	if (r->target_fd < 0)
+	there = sys_real_path(a->args->target, path, sizeof path, err);
+	if (there < 0 || check_outside(r->q, path, there, err) < 0)
 		return -1;
-	if (!inside_queue(r->q, r->target_fd))
+	if (!there && a->dry_run)
 		return 0;
-	return error_set(err, ERROR_USAGE, "%s lies in the queue: copies are kept elsewhere",
-			 a->args->target);
+	if (!there && sys_make_dir(path, err) < 0)
+		return -1;
+	r->target_fd = sys_open_dir(path, err);
+	return r->target_fd < 0 ? -1 : 0;
 }
 
 /* ---- a queue ---- */

@@ -24,14 +24,17 @@ int save_begin(struct action *a, struct error *err)
 {
 	struct target *t = &act_of(a)->target;
 	char path[PATH_MAX];
+	int there;
 
 	*t = (struct target){.dir_fd = -1, .place = {.qf_fd = -1, .df_fd = -1}};
-	if (!a->dry_run && mkdir(a->args->target, 0700) < 0 && errno != EEXIST)
-		return error_sys(err, errno, "%s cannot be made", a->args->target);
-	if (!realpath(a->args->target, path))
-		return a->dry_run && errno == ENOENT ? 0
-						     : error_sys(err, errno, "%s", a->args->target);
-	if (target_check(queue_of(a), path, err) < 0 || target_no_unit(queue_of(a), path, err) < 0)
+	there = sys_real_path(a->args->target, path, sizeof path, err);
+	if (there < 0 || target_check(queue_of(a), path, err) < 0)
+		return -1;
+	if (!there && a->dry_run)
+		return 0;
+	if (!there && sys_make_dir(path, err) < 0)
+		return -1;
+	if (target_no_unit(queue_of(a), path, err) < 0)
 		return -1;
 	t->dir_fd = sys_open_dir(path, err);
 	if (t->dir_fd < 0)

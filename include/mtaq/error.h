@@ -24,6 +24,7 @@ enum error_code {
 	ERROR_UNSUPPORTED, /* this MTA or this build cannot */
 	ERROR_LIMIT,       /* past a limit of mtaq/limits.h */
 	ERROR_NOQUEUE,     /* no such queue */
+	ERROR_CANTCREATE,  /* journal, trash or target cannot be made */
 	ERROR_SYSTEM,      /* any other failed system call */
 	ERROR_NOMEM,
 	ERROR_BUG /* cannot happen */

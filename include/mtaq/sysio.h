@@ -61,6 +61,11 @@ int sys_copy_file(int from_fd, const char *from, int to_fd, const char *to);
 int sys_rename_new(int from_fd, const char *from, int to_fd, const char *to);
 /* The directory that `path` is named in, on disk: a new directory is there after a crash only then. 0 or -1 with errno. */
 int sys_sync_parent(const char *path);
+/* A directory of our own, and its name, on disk. ERROR_CANTCREATE. */
+int sys_make_dir(const char *path, struct error *err);
+/* The real path of `path`, of which the last part may be missing yet; `size` of at least PATH_MAX. 1 it is there, 0 it
+ * is not, -1. */
+int sys_real_path(const char *path, char *out, size_t size, struct error *err);
 
 /* readdir that tells end from error: 1 and *out, 0 at the end, -1 with err. "." and ".." are left out. */
 int sys_readdir(DIR *dir, const char *what, struct dirent **out, struct error *err);

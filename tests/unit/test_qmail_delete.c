@@ -458,7 +458,7 @@ static void test_save_states(void **state)
 	(void)state;
 	world_open(&w, "todo.tar", OP_SAVE);
 	assert_int_equal(act_on(&w.t, NEW), ACT_DONE);
-	assert_int_equal(act_on(&w.t, 1148149), ERROR_BUSY);
+	assert_int_equal(act_on(&w.t, 1148149), ERROR_UNSUPPORTED);
 	world_close(&w);
 	world_open(&w, "basic.tar", OP_SAVE);
 	act_shell(&w.b, "rm remote/11/1148240");

@@ -389,11 +389,16 @@ static void test_save_targets(void **state)
 	assert_int_equal(box_begin(&box, OP_SAVE), -1);
 	assert_int_equal(box.err.code, ERROR_USAGE);
 	box.args.target = path_in(box.dir, "saved");
-	box.action.dry_run = true;
-	assert_int_equal(box_do(&box, OP_SAVE, ID), 1);
+	for (int dry = 0; dry < 2; dry++) {
+		box.action.dry_run = dry;
+		assert_int_equal(box_begin(&box, OP_SAVE), -1);
+		assert_int_equal(box.err.code, ERROR_USAGE);
+	}
 	box_assert_diff(&box, "");
-	box.action.dry_run = false;
 	box.args.target = path_in(other, "new");
+	assert_int_equal(box_do(&box, OP_SAVE, ID), 1);
+	assert_int_equal(stat(path_in(other, "new"), &st), -1);
+	box.action.dry_run = false;
 	assert_int_equal(box_do(&box, OP_SAVE, ID), 1);
 	assert_int_equal(stat(path_in(other, "new"), &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0700);

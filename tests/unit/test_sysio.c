@@ -265,6 +265,58 @@ static void test_sync_parent(void **state)
 	assert_int_equal(errno, ENAMETOOLONG);
 }
 
+/* Where something is, or will be when its last part is made. */
+static void test_real_path(void **state)
+{
+	static const struct {
+		const char *below, *want; /* "": itself, or nothing */
+		int r, errnum;
+	} rows[] = {{"", "", 1, 0},
+		    {"/dir/../dir/", "/dir", 1, 0},
+		    {"/dirlink", "/dir", 1, 0},
+		    {"/dirlink/new", "/dir/new", 0, 0},
+		    {"/dir//new//", "/dir/new", 0, 0},
+		    {"/dangling", "", -1, ENOENT},
+		    {"/no/where", "", -1, ENOENT},
+		    {"/no/..", "", -1, ENOENT},
+		    {"/plain/x", "", -1, ENOTDIR}};
+	struct fixture *f = *state;
+	char real[PATH_MAX], path[PATH_MAX], want[PATH_MAX * 2], out[PATH_MAX];
+
+	assert_non_null(realpath(f->path, real));
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct error e = ERROR_INIT;
+
+		snprintf(path, sizeof path, "%s%s", f->path, rows[i].below);
+		snprintf(want, sizeof want, "%s%s", real, rows[i].want);
+		if (sys_real_path(path, out, sizeof out, &e) != rows[i].r)
+			fail_msg("%s: %s", path, e.text);
+		assert_int_equal(e.errnum, rows[i].errnum);
+		if (rows[i].r >= 0)
+			assert_string_equal(out, want);
+	}
+	assert_int_equal(sys_real_path("new", out, 4, NULL), -1);
+	assert_int_equal(sys_real_path("/mtaq.is.not.there", out, sizeof out, NULL), 0);
+	assert_string_equal(out, "/mtaq.is.not.there");
+	assert_int_equal(sys_real_path("", out, sizeof out, NULL), -1);
+}
+
+static void test_make_dir(void **state)
+{
+	struct fixture *f = *state;
+	struct error e = ERROR_INIT;
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/made", f->path);
+	assert_int_equal(sys_make_dir(path, &e), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(sys_make_dir(path, &e), -1);
+	assert_int_equal(e.code, ERROR_CANTCREATE);
+	assert_non_null(strstr(e.text, "cannot be made"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +328,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_locks, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_readdir, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_sync_parent, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_real_path, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_make_dir, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
