@@ -203,6 +203,8 @@ struct send_process {
 struct send_process send_find(const struct queue_qmail *q);
 /* Is that process still the same one, and not another of its number. */
 bool send_still_there(const struct send_process *p);
+/* Does a qmail-send work in the queue's directory, whatever it has locked: 1, 0, -1 cannot tell. */
+int send_in_directory(const struct queue_qmail *q);
 /* send_find().running, asked once. */
 int send_known(const struct queue_qmail *q);
 

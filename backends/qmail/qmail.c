@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "act.h"
+#include "check.h"
 
 /* ---- which directories are queues ---- */
 
@@ -388,6 +389,7 @@ static const char *const options[] = {"control", "log", "lifetime", NULL};
     .native_states = 1u << STATE_QUEUED | 1u << STATE_ENDING, \
     .actions = &qmail_actions, \
     .hosts = &qmail_hosts, \
+    .checks = &qmail_checks, \
     .options = options, \
     .native_format = "qread", \
     .discover = discover, \

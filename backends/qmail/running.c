@@ -130,6 +130,38 @@ struct send_process send_find(const struct queue_qmail *q)
 	return p;
 }
 
+/* Is it at work in this directory. */
+static bool works_in(int proc, uint64_t pid, const struct stat *dir)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%llu/cwd", (unsigned long long)pid);
+	return is_qmail_send(proc, pid) && fstatat(proc, path, &st, 0) == 0 &&
+	       st.st_ino == dir->st_ino && st.st_dev == dir->st_dev;
+}
+
+int send_in_directory(const struct queue_qmail *q)
+{
+	int found = 0, proc = sys_open_dir("/proc", NULL);
+	DIR *d = proc < 0 ? NULL : sys_opendir_at(proc, ".", "/proc", NULL);
+	struct dirent *de;
+	struct stat st;
+
+	if (!d || fstat(q->fd, &st) < 0)
+		found = -1;
+	while (found == 0 && sys_readdir(d, "/proc", &de, NULL) > 0) {
+		uint64_t n;
+
+		if (qmail_name(slice_from(de->d_name), &n) == NAME_NUMBER && works_in(proc, n, &st))
+			found = 1;
+	}
+	if (d)
+		closedir(d);
+	sys_close(proc);
+	return found;
+}
+
 int send_known(const struct queue_qmail *q)
 {
 	atomic_int *state = (atomic_int *)(uintptr_t)&q->send_state;
