@@ -4,7 +4,7 @@
 #include <mtaq/jsonbytes.h>
 
 static const char *const names[STEP_KINDS] = {
-    [STEP_RENAME] = "rename",	      [STEP_LINK] = "link", [STEP_TRASH] = "trash",
+    [STEP_RENAME] = "rename",	      [STEP_LINK] = "link", [STEP_TRASH] = "trash", [STEP_UNLINK] = "unlink",
     [STEP_REPLACE] = "replace",	      [STEP_MAKE] = "make", [STEP_BACK] = "back",
     [STEP_ATTRIBUTES] = "attributes",
 };

@@ -123,7 +123,8 @@ static size_t maker_of(const struct step_list *l, size_t i, const struct step_pl
 static bool is_vacated(const struct step_list *l, size_t i, const struct step_place *place)
 {
 	while (i-- > 0)
-		if ((l->steps[i].kind == STEP_RENAME || l->steps[i].kind == STEP_TRASH) &&
+		if ((l->steps[i].kind == STEP_RENAME || l->steps[i].kind == STEP_TRASH ||
+		     l->steps[i].kind == STEP_UNLINK) &&
 		    same_place(&l->steps[i].at, place))
 			return true;
 	return false;
@@ -276,7 +277,7 @@ static int ready_made(struct step_list *l, size_t i, struct error *err)
 
 	if (l->places->dry_run)
 		return 0;
-	if (step->kind == STEP_MAKE)
+	if (step->kind == STEP_MAKE || !S_ISREG(like.st_mode))
 		like =
 		    (struct stat){.st_mode = step->mode, .st_uid = step->uid, .st_gid = step->gid};
 	if (make_temp(l, i, &like, err) < 0)
@@ -393,6 +394,23 @@ static int replace(struct step_list *l, size_t i)
 	return 0;
 }
 
+/* Only a name goes, never a file. */
+static int unlink_name(struct step_list *l, size_t i)
+{
+	const struct repair_step *step = &l->steps[i];
+	struct step_state *s = &l->states[i];
+	struct stat at, to;
+
+	if (fstatat(s->dir, step->at.name.p, &at, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fstatat(s->to_dir, step->to.name.p, &to, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	if (at.st_ino != to.st_ino || at.st_dev != to.st_dev) {
+		errno = ESTALE;
+		return -1;
+	}
+	return unlinkat(s->dir, step->at.name.p, 0);
+}
+
 static int set_attributes(struct step_list *l, size_t i)
 {
 	const struct repair_step *step = &l->steps[i];
@@ -450,6 +468,8 @@ static int do_kind(struct step_list *l, size_t i)
 		return sys_rename_new(s->dir, step->at.name.p, s->to_dir, step->to.name.p);
 	case STEP_LINK:
 		return linkat(s->dir, step->at.name.p, s->to_dir, step->to.name.p, 0);
+	case STEP_UNLINK:
+		return unlink_name(l, i);
 	case STEP_TRASH:
 		return put_into_trash(l, i);
 	case STEP_REPLACE:

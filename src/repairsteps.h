@@ -3,11 +3,11 @@
  *it was made for.
  *
  * In the journal "changes" is the list of steps, in their order, each an object:
- *	"what"		"rename", "link", "trash", "replace", "attributes", "make", "back"
+ *	"what"		"rename", "link", "unlink", "trash", "replace", "attributes", "make", "back"
  *	"dir", "name"	where the file is
  *	"was"		identity of it: {"dev", "ino", "mode" with its type, "uid", "gid", "size",
  *			"mtime_ns"}; make and back have none
- *	"to_dir", "to_name"	rename, link: the other name; back: where in the trash it was
+ *	"to_dir", "to_name"	rename, link, unlink: the other name; back: where in the trash it was
  *	"kept"		trash, replace: its name in the folder of the trash
  *	"made"		replace, make: identity of the new file
  *	"mode", "uid", "gid"	attributes, make: as they become

@@ -52,7 +52,7 @@ static bool read_kind(const json_t *j, enum step_kind *out)
 
 static bool has_to(enum step_kind k)
 {
-	return k == STEP_RENAME || k == STEP_LINK || k == STEP_BACK;
+	return k == STEP_RENAME || k == STEP_LINK || k == STEP_UNLINK || k == STEP_BACK;
 }
 
 static bool complete(const struct change *c)
@@ -188,6 +188,41 @@ static int reverse_new(struct repair_queue *q, struct repair_slot *s, const stru
 	return is_there(q, at, NULL) ? mend_add(&s->mend, &step, err) : 0;
 }
 
+static bool is_put_there(const struct repair_slot *s, const struct step_place *place)
+{
+	for (size_t i = 0; i < s->mend.count; i++) {
+		const struct repair_step *step = &s->mend.steps[i];
+		bool at = step->kind == STEP_BACK || step->kind == STEP_MAKE;
+		const struct step_place *p = at ? &step->at : &step->to;
+
+		if ((at || step->kind == STEP_RENAME || step->kind == STEP_LINK) &&
+		    slice_eq(p->dir, place->dir) && slice_eq(p->name, place->name))
+			return true;
+	}
+	return false;
+}
+
+/* The second name goes, whether it is there or comes back by a step before this one. */
+static int reverse_link(struct repair_queue *q, struct repair_slot *s, const struct change *c,
+			struct error *err)
+{
+	const struct repair_step step = {
+	    .kind = STEP_UNLINK, .at = c->to, .to = c->at, .was = c->was};
+
+	if (!is_there(q, &c->to, NULL) && !is_put_there(s, &c->to))
+		return 0;
+	return mend_add(&s->mend, &step, err);
+}
+
+static int reverse_unlink(struct repair_queue *q, struct repair_slot *s, const struct change *c,
+			  struct error *err)
+{
+	const struct repair_step step = {
+	    .kind = STEP_LINK, .at = c->to, .to = c->at, .was = c->was};
+
+	return is_there(q, &c->at, &c->was) ? 0 : mend_add(&s->mend, &step, err);
+}
+
 static int reverse(struct repair_queue *q, struct repair_slot *s, const struct change *c,
 		   const char *trash, struct error *err)
 {
@@ -195,7 +230,9 @@ static int reverse(struct repair_queue *q, struct repair_slot *s, const struct c
 	case STEP_RENAME:
 		return reverse_rename(q, s, c, err);
 	case STEP_LINK:
-		return reverse_new(q, s, &c->to, &c->was, err);
+		return reverse_link(q, s, c, err);
+	case STEP_UNLINK:
+		return reverse_unlink(q, s, c, err);
 	case STEP_TRASH:
 		return reverse_trash(q, s, c, trash, err);
 	case STEP_REPLACE:

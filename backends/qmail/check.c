@@ -94,7 +94,7 @@ static void merge(struct walk *k, struct slot *s, struct numbers l[DIR_SPLIT_COU
 {
 	const unsigned s5 = 1u << DIR_MESS | 1u << DIR_INFO;
 	size_t at[DIR_SPLIT_COUNT] = {0};
-	uint64_t n;
+	uint64_t n = 0;
 	unsigned in;
 
 	while (next_number(l, at, &n, &in)) {
@@ -223,6 +223,9 @@ static int by_place(const void *a, const void *b)
 {
 	const struct odd *x = a, *y = b;
 
+	/* info last: it makes a message of the rest */
+	if ((x->dir == DIR_INFO) != (y->dir == DIR_INFO))
+		return x->dir == DIR_INFO ? 1 : -1;
 	if (x->dir != y->dir)
 		return x->dir < y->dir ? -1 : 1;
 	if (x->d != y->d)

@@ -85,9 +85,11 @@ struct step_place {
 enum step_kind {
 	STEP_RENAME,	 /* at -> to; never replaces; one filesystem */
 	STEP_LINK,	 /* a second name `to` of `at` */
+	STEP_UNLINK,	 /* the name `at` goes; `to` is another name of the same file, and stays */
 	STEP_TRASH,	 /* at goes into this run's folder of the trash */
 	STEP_REPLACE,	 /* a new file with `text` takes the place of `at`, which goes to the trash;
-			    owner and mode stay */
+			    owner, mode and times stay, but for `at` that is no regular file: then
+			    owner and mode are the step's */
 	STEP_ATTRIBUTES, /* owner and mode of `at` */
 	STEP_MAKE,	 /* a new file (with `text`), FIFO or directory; never replaces */
 	STEP_BACK, /* out of the trash (`to` is the folder there and its name) to `at`: undo only */
@@ -101,7 +103,8 @@ struct repair_step {
 	 * the same. st_ino 0: what an earlier step of this list makes. Not for MAKE and BACK. */
 	struct stat was;
 	struct slice text;
-	mode_t mode; /* ATTRIBUTES, MAKE; with its type for MAKE: S_IFREG, S_IFIFO, S_IFDIR */
+	mode_t
+	    mode; /* ATTRIBUTES, MAKE, REPLACE; with its type for MAKE: S_IFREG, S_IFIFO, S_IFDIR */
 	uid_t uid;
 	gid_t gid;
 };
