@@ -228,6 +228,9 @@ static size_t how_many(const struct repair_item *items, size_t count)
 {
 	size_t n = 1;
 
+	/* a file may have been renamed between two repairs that are taken back */
+	if (items[0].intent.p)
+		return 1;
 	for (; n < count && n < ACTION_BATCH; n++)
 		for (size_t k = 0; k < n; k++)
 			if (same_message(items[n].finding, items[k].finding))

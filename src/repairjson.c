@@ -66,7 +66,7 @@ static json_t *step_json(const struct repair_step *s, const struct step_state *s
 	json_t *o = json_pack("{s:s, s:o, s:o}", "what", names[s->kind], "dir",
 			      json_bytes(s->at.dir), "name", json_bytes(s->at.name));
 
-	if (s->kind != STEP_MAKE && s->kind != STEP_BACK)
+	if (s->kind != STEP_MAKE && (s->kind != STEP_BACK || state->was.st_ino))
 		put(o, "was", step_stat_json(&state->was));
 	if (s->to.name.p) {
 		put(o, "to_dir", json_bytes(s->to.dir));

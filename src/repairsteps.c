@@ -157,6 +157,12 @@ static int compare(const struct step_list *l, size_t i, struct error *err)
 			 name_of(s, path, sizeof path));
 }
 
+/* Is there something in its place that has to be what it was? */
+static bool has_before(const struct repair_step *s)
+{
+	return s->kind != STEP_MAKE && (s->kind != STEP_BACK || s->was.st_ino);
+}
+
 /* ---- made ready ---- */
 
 static void temp_name(struct step_list *l, size_t i)
@@ -260,6 +266,9 @@ static int ready_back(struct step_list *l, size_t i, struct error *err)
 
 	if (fstatat(s->to_dir, step->to.name.p, &s->made, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_sys(err, errno, "%s in the trash", step->to.name.p);
+	if (step->was.st_ino)
+		snprintf(s->kept, STEP_NAME, "%" PRIu64 ".%.60s.undone", ++l->places->serial,
+			 step->at.name.p);
 	if (l->places->dry_run || !elsewhere(s->dir, s->made.st_dev))
 		return 0;
 	temp_name(l, i);
@@ -343,8 +352,7 @@ static int ready(struct step_list *l, size_t i, struct error *err)
 		s->was = l->steps[maker].kind == STEP_RENAME || l->steps[maker].kind == STEP_LINK
 			     ? l->states[maker].was
 			     : l->states[maker].made;
-	if (step->kind != STEP_MAKE && step->kind != STEP_BACK && maker == SIZE_MAX &&
-	    compare(l, i, err) < 0)
+	if (has_before(step) && maker == SIZE_MAX && compare(l, i, err) < 0)
 		return -1;
 	return ready_kind(l, i, err);
 }
@@ -449,6 +457,14 @@ static int bring_back(struct step_list *l, size_t i)
 	const struct repair_step *step = &l->steps[i];
 
 	places_mark(l->places, s->to_dir);
+	if (s->kept[0]) {
+		/* what was put into its place stays in the trash */
+		l->places->trash_dirty = true;
+		if (linkat(s->dir, step->at.name.p, l->places->trash_fd, s->kept, 0) < 0 ||
+		    fsync(l->places->trash_fd) < 0)
+			return -1;
+		return renameat(s->to_dir, step->to.name.p, s->dir, step->at.name.p);
+	}
 	if (!s->copied)
 		return sys_rename_new(s->to_dir, step->to.name.p, s->dir, step->at.name.p);
 	if (put_made(l, i) < 0 || fsync(s->dir) < 0)
@@ -490,7 +506,7 @@ static int do_step(struct step_list *l, size_t i, struct error *err)
 {
 	const struct repair_step *step = &l->steps[i];
 
-	if (step->kind != STEP_MAKE && step->kind != STEP_BACK && compare(l, i, err) < 0)
+	if (has_before(step) && compare(l, i, err) < 0)
 		return -1;
 	if (do_kind(l, i) < 0)
 		return fail(step, errno, err);

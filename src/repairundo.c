@@ -138,6 +138,22 @@ static int reverse_trash(struct repair_queue *q, struct repair_slot *s, const st
 	return mend_add(&s->mend, &step, err);
 }
 
+/* Both on one filesystem: the file itself comes back, not its text. */
+static bool is_near(struct repair_queue *q, const struct step_place *at, const char *trash)
+{
+	int dir = q->queue->backend->checks->open_place(q->queue, at->dir.p, NULL);
+	int folder = sys_open_dir(trash, NULL);
+	struct stat a, b;
+	bool near = dir >= 0 && folder >= 0 && fstat(dir, &a) == 0 && fstat(folder, &b) == 0 &&
+		    a.st_dev == b.st_dev &&
+		    (q->places.trash_fd < 0 ||
+		     (fstat(q->places.trash_fd, &b) == 0 && a.st_dev == b.st_dev));
+
+	sys_close(dir);
+	sys_close(folder);
+	return near;
+}
+
 static int reverse_replace(struct repair_queue *q, struct repair_slot *s, const struct change *c,
 			   const char *trash, struct error *err)
 {
@@ -145,6 +161,11 @@ static int reverse_replace(struct repair_queue *q, struct repair_slot *s, const 
 
 	if (is_there(q, &c->at, &c->was))
 		return 0;
+	if (is_near(q, &c->at, trash)) {
+		step.kind = STEP_BACK;
+		step.to = (struct step_place){slice_from(trash), c->kept};
+		return mend_add(&s->mend, &step, err);
+	}
 	if (old_text(trash, c->kept, &s->mend.arena, &step.text, err) < 0)
 		return -1;
 	return mend_add(&s->mend, &step, err);
@@ -235,6 +256,9 @@ static int reverse(struct repair_queue *q, struct repair_slot *s, const struct c
 		return reverse_unlink(q, s, c, err);
 	case STEP_TRASH:
 		return reverse_trash(q, s, c, trash, err);
+	case STEP_BACK:
+		return c->was.st_ino ? reverse_replace(q, s, c, trash, err)
+				     : reverse_new(q, s, &c->at, &c->made, err);
 	case STEP_REPLACE:
 		return reverse_replace(q, s, c, trash, err);
 	case STEP_ATTRIBUTES:

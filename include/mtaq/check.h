@@ -92,7 +92,8 @@ enum step_kind {
 			    owner and mode are the step's */
 	STEP_ATTRIBUTES, /* owner and mode of `at` */
 	STEP_MAKE,	 /* a new file (with `text`), FIFO or directory; never replaces */
-	STEP_BACK, /* out of the trash (`to` is the folder there and its name) to `at`: undo only */
+	STEP_BACK, /* out of the trash (`to` is the folder there and its name) to `at`; with `was` in
+		      the place of that, which goes to the trash: undo only */
 	STEP_KINDS
 };
 
