@@ -4,9 +4,10 @@
 #include <mtaq/jsonbytes.h>
 
 static const char *const names[STEP_KINDS] = {
-    [STEP_RENAME] = "rename",	      [STEP_LINK] = "link", [STEP_TRASH] = "trash", [STEP_UNLINK] = "unlink",
-    [STEP_REPLACE] = "replace",	      [STEP_MAKE] = "make", [STEP_BACK] = "back",
-    [STEP_ATTRIBUTES] = "attributes",
+    [STEP_RENAME] = "rename",	[STEP_LINK] = "link",
+    [STEP_TRASH] = "trash",	[STEP_UNLINK] = "unlink",
+    [STEP_REPLACE] = "replace", [STEP_MAKE] = "make",
+    [STEP_BACK] = "back",	[STEP_ATTRIBUTES] = "attributes",
 };
 
 const char *step_name(enum step_kind k)

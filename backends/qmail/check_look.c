@@ -17,13 +17,13 @@
 #include <stdio.h>
 
 enum {
-	MESS = 1 << FILE_MESS,
-	INFO = 1 << FILE_INFO,
-	LOCAL = 1 << FILE_LOCAL,
-	REMOTE = 1 << FILE_REMOTE,
-	TODO = 1 << FILE_TODO, /* in either layout, and so with the next */
-	INTD = 1 << FILE_INTD,
-	BOUNCE = 1 << FILE_BOUNCE,
+	IN_MESS = 1 << FILE_MESS,
+	IN_INFO = 1 << FILE_INFO,
+	IN_LOCAL = 1 << FILE_LOCAL,
+	IN_REMOTE = 1 << FILE_REMOTE,
+	IN_TODO = 1 << FILE_TODO, /* in either layout, as the next */
+	IN_INTD = 1 << FILE_INTD,
+	IN_BOUNCE = 1 << FILE_BOUNCE,
 	LOOK_TRIES = 3
 };
 
@@ -98,9 +98,9 @@ static unsigned plain(const struct look *l)
 	unsigned has = l->has & ~((1u << FILE_TODO_OTHER) | (1u << FILE_INTD_OTHER));
 
 	if (look_has(l, FILE_TODO_OTHER))
-		has |= TODO;
+		has |= IN_TODO;
 	if (look_has(l, FILE_INTD_OTHER))
-		has |= INTD;
+		has |= IN_INTD;
 	return has;
 }
 
@@ -121,14 +121,14 @@ static const struct rule {
 	enum qmail_code code;
 	enum when when; /* by mess */
 } rules[] = {
-    {TODO, MESS, FILE_TODO, CODE_TODO_WITHOUT_MESS, ALWAYS},
-    {INFO, MESS | TODO, FILE_INFO, CODE_INFO_WITHOUT_MESS, ALWAYS},
-    {MESS, INFO | TODO, FILE_MESS, CODE_DEAD_INCOMING, WHEN_OLD},
-    {MESS | INFO | INTD, TODO, FILE_INTD, CODE_ORPHAN_INTD, ALWAYS},
-    {BOUNCE, MESS | INFO | TODO, FILE_BOUNCE, CODE_STALE_BOUNCE, ALWAYS},
-    {INTD, MESS | INFO | TODO, FILE_INTD, CODE_ORPHAN_INTD, ALWAYS},
-    {LOCAL, MESS | INFO | TODO, FILE_LOCAL, CODE_ORPHAN_RECIPIENTS, ALWAYS},
-    {REMOTE, MESS | INFO | TODO, FILE_REMOTE, CODE_ORPHAN_RECIPIENTS, ALWAYS},
+    {IN_TODO, IN_MESS, FILE_TODO, CODE_TODO_WITHOUT_MESS, ALWAYS},
+    {IN_INFO, IN_MESS | IN_TODO, FILE_INFO, CODE_INFO_WITHOUT_MESS, ALWAYS},
+    {IN_MESS, IN_INFO | IN_TODO, FILE_MESS, CODE_DEAD_INCOMING, WHEN_OLD},
+    {IN_MESS | IN_INFO | IN_INTD, IN_TODO, FILE_INTD, CODE_ORPHAN_INTD, ALWAYS},
+    {IN_BOUNCE, IN_MESS | IN_INFO | IN_TODO, FILE_BOUNCE, CODE_STALE_BOUNCE, ALWAYS},
+    {IN_INTD, IN_MESS | IN_INFO | IN_TODO, FILE_INTD, CODE_ORPHAN_INTD, ALWAYS},
+    {IN_LOCAL, IN_MESS | IN_INFO | IN_TODO, FILE_LOCAL, CODE_ORPHAN_RECIPIENTS, ALWAYS},
+    {IN_REMOTE, IN_MESS | IN_INFO | IN_TODO, FILE_REMOTE, CODE_ORPHAN_RECIPIENTS, ALWAYS},
 };
 
 struct exam {
@@ -313,7 +313,7 @@ static void check_mess(const struct exam *e)
 
 static void check_envelope(const struct exam *e, unsigned has)
 {
-	if (has & TODO) {
+	if (has & IN_TODO) {
 		enum qmail_file todo = actual(e->l, FILE_TODO);
 
 		check_file(e, todo, CODE_TODO_NOT_A_FILE, TEXT_TODO, CODE_TODO_DAMAGED);
@@ -346,9 +346,9 @@ static void check_message(const struct exam *e)
 {
 	unsigned has = plain(e->l);
 
-	if (!(has & MESS))
+	if (!(has & IN_MESS))
 		return;
-	if (!(has & (TODO | INFO))) {
+	if (!(has & (IN_TODO | IN_INFO))) {
 		check_note(e);
 		return;
 	}

@@ -5,8 +5,8 @@
  * batch, which keeps qmail-send from starting. qmail-queue asks nobody: new messages come all the
  * while, under numbers that are inodes of their own.
  */
-#include "repair.h"
 #include "mend.h"
+#include "mending.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Steps that mend a message where it is: what is left over goes, texts are written anew, owners and
  * modes set. */
-#include "repair.h"
+#include "mending.h"
 
 /* In the order in which a message is taken away: info before todo, so that it never seems to be
  * preprocessed; mess last, without which nothing is a message. */

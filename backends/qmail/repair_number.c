@@ -12,7 +12,7 @@
  * of them are hidden all of the numbers are free. So numbers can be exchanged, in cycles of any
  * length.
  */
-#include "repair.h"
+#include "mending.h"
 
 #include <stdio.h>
 

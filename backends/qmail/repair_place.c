@@ -1,6 +1,6 @@
 /* Steps that mend what is no message's, or lies where it does not belong: strays, directories,
  * lock/, pid/. */
-#include "repair.h"
+#include "mending.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -8,10 +8,14 @@
  *	repair_begin	refuse here what cannot be mended on this queue now
  *	for each batch (findings of different messages):
  *	    batch_begin
- *	    plan	each: lock what the MTA locks, look again whether the finding is still true,
- *and add the steps (new files are written beside the old ones under names that no MTA looks at;
- *intents with all steps go to the journal, on disk) (the steps, in their order; before each the
- *file is compared with step->was) (directories on disk; journal: done) let_go	each: unlock
+ *	    plan	each: lock what the MTA locks, look again whether the finding
+ *			is still true, and add the steps
+ *	    (new files are written beside the old ones under names that no MTA looks
+ *	    at; intents with all steps go to the journal, on disk)
+ *	    (the steps, in their order; before each the file is compared with
+ *	    step->was)
+ *	    (directories on disk; journal: done)
+ *	    let_go	each: unlock
  *	    batch_end
  *	repair_end
  *
@@ -83,17 +87,19 @@ struct step_place {
 };
 
 enum step_kind {
-	STEP_RENAME,	 /* at -> to; never replaces; one filesystem */
-	STEP_LINK,	 /* a second name `to` of `at` */
-	STEP_UNLINK,	 /* the name `at` goes; `to` is another name of the same file, and stays */
-	STEP_TRASH,	 /* at goes into this run's folder of the trash */
-	STEP_REPLACE,	 /* a new file with `text` takes the place of `at`, which goes to the trash;
-			    owner, mode and times stay, but for `at` that is no regular file: then
-			    owner and mode are the step's */
+	STEP_RENAME, /* at -> to; never replaces; one filesystem */
+	STEP_LINK,   /* a second name `to` of `at` */
+	STEP_UNLINK, /* the name `at` goes; `to` is another name of the same file, and stays */
+	STEP_TRASH,  /* at goes into this run's folder of the trash */
+	/* A new file with `text` takes the place of `at`, which goes to the trash; owner, mode and
+	 * times stay, but for an `at` that is no regular file: then owner and mode are the step's.
+	 */
+	STEP_REPLACE,
 	STEP_ATTRIBUTES, /* owner and mode of `at` */
 	STEP_MAKE,	 /* a new file (with `text`), FIFO or directory; never replaces */
-	STEP_BACK, /* out of the trash (`to` is the folder there and its name) to `at`; with `was` in
-		      the place of that, which goes to the trash: undo only */
+	/* Out of the trash (`to` is the folder there and its name) to `at`; with `was` in the place
+	 * of that, which goes to the trash. Undo only. */
+	STEP_BACK,
 	STEP_KINDS
 };
 
@@ -104,8 +110,7 @@ struct repair_step {
 	 * the same. st_ino 0: what an earlier step of this list makes. Not for MAKE and BACK. */
 	struct stat was;
 	struct slice text;
-	mode_t
-	    mode; /* ATTRIBUTES, MAKE, REPLACE; with its type for MAKE: S_IFREG, S_IFIFO, S_IFDIR */
+	mode_t mode; /* ATTRIBUTES, MAKE, REPLACE; with its type: S_IFREG, S_IFIFO, S_IFDIR */
 	uid_t uid;
 	gid_t gid;
 };

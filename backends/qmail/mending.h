@@ -1,6 +1,6 @@
 /* What the files of qmail's repair share: steps for one message. */
-#ifndef QMAIL_REPAIR_H
-#define QMAIL_REPAIR_H
+#ifndef QMAIL_MENDING_H
+#define QMAIL_MENDING_H
 
 #include "act.h"
 #include "check.h"
