@@ -1,6 +1,8 @@
 /* Looking up ids: see ids.h. */
 #include "ids.h"
 
+#include "select.h"
+
 #include <mtaq/limits.h>
 #include <mtaq/sysio.h>
 
@@ -8,8 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* The same id may lie in several directories of a queue. */
-enum { ID_PLACES = 16 };
+/* Room for the directories of a queue that have the same id; there is more when it is needed. */
+enum { ID_PLACES = 4 };
 
 static uint64_t hash_of(const struct message_entry *e)
 {
@@ -68,34 +70,58 @@ static void add_entry(struct selection_queue *q, struct message_entry e)
 	*place = (uint32_t)q->entry_count;
 }
 
-/* Remember where an id lies that is found twice: acting commands refuse it. */
+/* Remember where an id lies that is found twice: acting commands refuse it. Two places are enough
+ * to be told. */
 static void note_place(struct selection *s, struct slice id, const struct message_entry *e,
 		       size_t nth)
 {
-	struct slice *text = &s->ambiguous;
+	struct arena *arena = &s->run->arena;
+	struct slice *text = &s->ambiguous, path;
 
-	if (nth == 0 && !text->p)
-		*text = arena_printf(&s->run->arena, "%" SLICE_FMT " lies in %s (%" SLICE_FMT ")",
-				     SLICE_ARG(id), e->unit->path, SLICE_ARG(e->name));
-	else if (nth)
-		*text = arena_printf(&s->run->arena, "%" SLICE_FMT " and in %s (%" SLICE_FMT ")",
-				     SLICE_ARG(*text), e->unit->path, SLICE_ARG(e->name));
+	if (nth > 1)
+		return;
+	path = select_path(e, arena);
+	if (!path.p)
+		path = slice_from(e->unit->path);
+	*text = nth == 0 ? arena_printf(arena, "%" SLICE_FMT " lies in %" SLICE_FMT, SLICE_ARG(id),
+					SLICE_ARG(path))
+			 : arena_printf(arena, "%" SLICE_FMT " and in %" SLICE_FMT,
+					SLICE_ARG(*text), SLICE_ARG(path));
+}
+
+/* All messages of that id in one queue, however many directories have it: their number, -1 told. */
+static int find_all(struct selection *s, size_t i, struct slice id, struct message_entry **found)
+{
+	const struct queue *q = s->queues.list[i];
+	struct arena *arena = &s->run->arena;
+	struct error err = ERROR_INIT;
+	int room = ID_PLACES, n;
+
+	for (;;) {
+		*found = arena_array(arena, (size_t)room, sizeof **found);
+		if (!*found)
+			abort();
+		n = select_find(q, id, arena, *found, room, &err);
+		if (n <= room)
+			break;
+		room = n;
+	}
+	if (n < 0)
+		run_error(s->run, &err);
+	return n;
 }
 
 static bool look_up(struct selection *s, struct slice id)
 {
-	struct message_entry found[ID_PLACES];
 	struct slice earlier = s->ambiguous;
 	size_t places = 0;
 
 	s->ambiguous = SLICE_NONE;
 	for (size_t i = 0; i < s->queues.count; i++) {
-		struct error err = ERROR_INIT;
-		int n = select_find(s->queues.list[i], id, &s->run->arena, found, ID_PLACES, &err);
+		struct message_entry *found;
+		int n = find_all(s, i, id, &found);
 
-		if (n < 0)
-			run_error(s->run, &err);
-		for (int k = 0; k < n && k < ID_PLACES; k++) {
+		for (int k = 0; k < n; k++) {
 			add_entry(&s->per_queue[i], found[k]);
 			note_place(s, id, &found[k], places++);
 		}

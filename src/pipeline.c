@@ -363,6 +363,12 @@ static bool begin_all(struct job *j)
 	return true;
 }
 
+/* The journal could not even be made: there is nothing to count. */
+static bool refused(const struct job *j)
+{
+	return j->run->status == STATUS_CANTCREATE && !j->journal;
+}
+
 static void act(struct job *j)
 {
 	struct error err = ERROR_INIT;
@@ -381,8 +387,10 @@ static void act(struct job *j)
 		end_plan(&j->batches[i]);
 	if (journal_close(j->journal, action_counts_json(j->counts), &err) < 0)
 		run_fail(j->run, STATUS_IO, "%s", err.text);
-	if (begun)
-		action_summary(j->run, j->request, j->counts);
+	if (!begun || refused(j))
+		return;
+	tell_null_senders(j);
+	action_summary(j->run, j->request, j->counts);
 }
 
 /* ---- signals: the batch is finished first ---- */
@@ -429,10 +437,8 @@ void action_run_plans(struct run *run, struct plan *plans, size_t count,
 		counts->not_applicable += plans[i].not_applicable;
 		counts->errors += plans[i].errors;
 	}
-	if (check_max(&j)) {
-		tell_null_senders(&j);
+	if (check_max(&j))
 		act(&j);
-	}
 	for (size_t i = 0; i < count; i++)
 		plan_free(&plans[i]);
 	free(j.batches);

@@ -387,6 +387,34 @@ int select_find(const struct queue *q, struct slice id, struct arena *names,
 	return q->backend->find(q, id, names, out, room, err);
 }
 
+struct first_path {
+	struct arena *names;
+	struct slice path;
+};
+
+static void keep_first(void *ctx, const char *role, const char *path)
+{
+	struct first_path *f = ctx;
+
+	(void)role;
+	if (!f->path.p)
+		f->path = arena_copy(f->names, slice_from(path));
+}
+
+struct slice select_path(const struct message_entry *e, struct arena *names)
+{
+	const struct backend *b = e->unit->queue->backend;
+	struct first_path f = {.names = names};
+	struct arena arena;
+	struct message m;
+
+	arena_init(&arena, LIMIT_MESSAGE_BYTES);
+	b->begin(e->unit->queue, e, &arena, &m);
+	b->files(&m, keep_first, &f);
+	arena_free(&arena);
+	return f.path;
+}
+
 enum message_state select_state(const struct queue *q, const struct message_entry *e, int64_t now)
 {
 	struct sys_locks locks;

@@ -2,6 +2,7 @@
 #include "act.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -111,6 +112,24 @@ static int begin_op(struct action *a, struct error *err)
 	}
 }
 
+/* Told once, and not for each message. A dry run needs no more than reading. */
+static int check_rights(struct action *a, struct error *err)
+{
+	const struct layout *l = &queue_of(a)->layout;
+
+	for (size_t i = 0; !a->dry_run && i < l->count; i++) {
+		const struct sendmail_unit *u = sendmail_unit(l->units[i]);
+
+		if (faccessat(u->qf_fd, ".", W_OK | X_OK, AT_EACCESS) == 0)
+			continue;
+		error_sys(err, errno, "%s: nothing can be done there", u->qf.p);
+		if (err)
+			err->scope = SCOPE_QUEUE;
+		return -1;
+	}
+	return 0;
+}
+
 static int run_begin(struct action *a, struct error *err)
 {
 	struct act *act = calloc(1, sizeof *act);
@@ -119,7 +138,7 @@ static int run_begin(struct action *a, struct error *err)
 		return error_set(err, ERROR_NOMEM, "out of memory");
 	sys_locks_init(&act->locks);
 	a->own = act;
-	if (begin_op(a, err) < 0 || ask_begin(a, err) < 0) {
+	if (check_rights(a, err) < 0 || begin_op(a, err) < 0 || ask_begin(a, err) < 0) {
 		run_end(a);
 		return -1;
 	}

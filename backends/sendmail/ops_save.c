@@ -20,6 +20,31 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Copies in a queue would be sent too. One that holds saved messages looks like one, but for the
+ * notes. */
+static int check_no_queue(const char *path, struct error *err)
+{
+	enum { LOOKS_QUEUE = 75 };
+	struct dirent *e;
+	bool notes = false;
+	int fd;
+	DIR *d;
+
+	if (layout_detect(path, NULL) < LOOKS_QUEUE)
+		return 0;
+	fd = sys_open_dir(path, err);
+	d = fd < 0 ? NULL : sys_opendir_at(fd, ".", path, err);
+	sys_close(fd);
+	if (!d)
+		return -1;
+	while (!notes && sys_readdir(d, path, &e, NULL) > 0)
+		notes = slice_ends(slice_from(e->d_name), SLICE(".json"));
+	closedir(d);
+	return notes ? 0
+		     : error_set(err, ERROR_USAGE,
+				 "%s is a queue: what is copied there would be sent", path);
+}
+
 int save_begin(struct action *a, struct error *err)
 {
 	struct target *t = &act_of(a)->target;
@@ -34,7 +59,7 @@ int save_begin(struct action *a, struct error *err)
 		return 0;
 	if (!there && sys_make_dir(path, err) < 0)
 		return -1;
-	if (target_no_unit(queue_of(a), path, err) < 0)
+	if (target_no_unit(queue_of(a), path, err) < 0 || check_no_queue(path, err) < 0)
 		return -1;
 	t->dir_fd = sys_open_dir(path, err);
 	if (t->dir_fd < 0)
