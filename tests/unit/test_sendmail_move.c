@@ -377,6 +377,9 @@ static void test_save_goes_on(void **state)
 	assert_true(slice_eq(other_text("qf" ID), box_text(&box, QF)));
 	assert_int_equal(unlink(path_in(other, ID ".json")), 0);
 	assert_int_equal(box_do(&box, OP_SAVE, ID), -1);
+	assert_int_equal(box.err.code, ERROR_USAGE); /* a queue, as far as can be seen */
+	box_run((const char *const[]){"touch", path_in(other, "another.json"), NULL});
+	assert_int_equal(box_do(&box, OP_SAVE, ID), -1);
 	assert_int_equal(box.err.code, ERROR_DENIED);
 }
 
