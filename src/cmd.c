@@ -22,6 +22,7 @@
 	row(drop) \
 	row(move) \
 	row(save) \
+	row(apply) \
 	row(undo) \
 	row(restore) \
 	row(trash) \

@@ -43,6 +43,8 @@
 #define LIMIT_TEMPLATE      (64u << 10) /* --format, bytes */
 #define LIMIT_IDS           10000000u   /* ids on the command line or standard input */
 #define LIMIT_SORT_KEYS     16u
+#define LIMIT_RULES         1000u
+#define LIMIT_RULES_BYTES   (4u << 20) /* a rules file */
 
 /* Regular expressions (PCRE2's own units) */
 #define LIMIT_REGEX_MATCH     1000000u

@@ -23,9 +23,9 @@ with_layers() {
 		modules(2, "options header rfc2047 charset addr reply submission fold")
 		modules(3, "logline field fields log message value backend hosts")
 		modules(4, "filter match registry action op saved check")
-		modules(5, "summary select worker sort journal logread logindex trash runid")
+		modules(5, "summary select worker sort journal logread logindex trash runid rules")
 		modules(6, "output out template")
-		modules(7, "hostlist main cmd global run queues selection ids list plan batch actionlog pipeline acting undo restore checkrun repair repairbatch repairjson repairsteps repairundo")
+		modules(7, "hostlist main cmd global run queues selection ids list plan batch actionlog pipeline acting undo restore apply applylock checkrun repair repairbatch repairjson repairsteps repairundo")
 	}
 	'"$1"
 }
