@@ -16,6 +16,7 @@ struct apply {
 	size_t count;
 	struct selection selection; /* filters: chains, a link for each rule */
 	bool *used;		    /* per queue: some rule is for it */
+	bool *mended;		    /* per queue: a rule has begun to act on it */
 	struct plan *plans;	    /* per queue one for each rule */
 	uint64_t errors;
 };
@@ -147,7 +148,8 @@ static bool bind_all(struct apply *a)
 	a->selection.per_queue =
 	    arena_zalloc(&a->run->arena, (queues + 1) * sizeof *a->selection.per_queue);
 	a->used = arena_zalloc(&a->run->arena, queues + 1);
-	if (!a->selection.per_queue || !a->used)
+	a->mended = arena_zalloc(&a->run->arena, queues + 1);
+	if (!a->selection.per_queue || !a->used || !a->mended)
 		abort();
 	for (size_t i = 0; i < queues; i++)
 		ok &= bind_queue(a, i);
@@ -188,6 +190,8 @@ static bool plan_all(struct apply *a)
 	for (size_t i = 0; more && i < a->selection.queues.count; i++) {
 		struct select_totals totals = {0};
 
+		for (size_t k = 0; k < a->count; k++)
+			plan_init(plan_of(a, i, k), a->selection.queues.list[i], links[k].op, NULL);
 		/* without a rule there is no filter, which would select all */
 		if (a->used[i])
 			more = plan_make_chain(&a->selection, i, links, a->count, plan_of(a, i, 0),
@@ -272,6 +276,8 @@ static void carry_out(struct apply *a, size_t rule)
 	for (size_t i = 0; i < queues; i++) {
 		mine[i] = *plan_of(a, i, rule);
 		mine[i].args = &request.args;
+		mine[i].mended = a->mended[i] || !a->used[i];
+		a->mended[i] = true;
 		*plan_of(a, i, rule) = (struct plan){0};
 	}
 	action_run_plans(a->run, mine, queues, &request, &counts);

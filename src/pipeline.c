@@ -200,7 +200,7 @@ static bool begin_plan(struct job *j, size_t i)
 	enum status st = STATUS_OK;
 
 	set_up(j, i);
-	if (!b->action.dry_run && actions && actions->mend)
+	if (!b->action.dry_run && !j->plans[i].mended && actions && actions->mend)
 		actions->mend(&b->action);
 	if (j->plans[i].count == 0)
 		return true;

@@ -14,6 +14,7 @@ struct plan {
 	const struct filter *filter; /* to be asked again under the lock; NULL: none */
 	size_t link;		     /* of a chain of filters: the one that must still take it */
 	enum op op;
+	bool mended; /* this process has seen to what killed runs left in this queue */
 	const struct action_args *args; /* set by whoever made the plan */
 	struct plan_item *items;	/* malloc'd; names and ids in `arena` */
 	size_t count, room;
