@@ -1,7 +1,8 @@
 #!/bin/sh
 # The rules in the manual and in the example file are rules: each is read without a word, and applied with -n to the
 # recorded queue that the comment above it names. What cron and systemd are told to run is a command that works.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
+: "${tmp:?}"
 MTAQ_TEST=1
 export MTAQ_TEST
 unset MTAQ_QUEUES
