@@ -197,12 +197,20 @@ static int set_notes(struct action *a, struct held *h, const struct undo *u, str
 	return 0;
 }
 
+/* Pending again, on disk, before the note goes that tells why they were not. */
+static int set_pending(struct action *a, struct held *h, const struct undo *u, struct error *err)
+{
+	if (marks_set(a, h, &u->pending, err) < 0)
+		return -1;
+	return u->pending.count && u->takes_a_note ? qmail_sync(a, err) : 0;
+}
+
 int qmail_undo_commit(struct action *a, struct held *h, struct error *err)
 {
 	struct undo *u = held_pin(h)->op;
 	bool had_edit = u->edit.written;
 
-	if (pin_check(a, h, err) < 0 || marks_set(a, h, &u->pending, err) < 0 ||
+	if (pin_check(a, h, err) < 0 || set_pending(a, h, u, err) < 0 ||
 	    set_notes(a, h, u, err) < 0 || marks_set(a, h, &u->done, err) < 0)
 		return -1;
 	if (u->edit.written && envelope_publish(a, h, &u->edit, err) < 0)

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Each action of the shipped program killed at each call that changes something, failed at each, and cut off from power
 # after each: no message is lost, doubled or without its body, and the same command again finishes. The table of actions
-# is rows.py; CRASH_ROWS="delete move" chooses some.
+# is rows.py; CRASH_ROWS="delete move" chooses those with such words in their titles, CRASH_ROWS="sendmail_expire =kills"
+# one row and one part of its proof.
 . "${top_srcdir:-.}/tests/lib.sh"
 crash=$top_srcdir/tests/crash
 

@@ -270,7 +270,7 @@ class Proof:
     def order(self):
         """Last write, sync of the file, intents on disk, published, sync of the directory, done."""
         part = Part("ordered", "publications")
-        written, synced, unsynced_dirs, intents_synced = {}, {}, {}, False
+        written, synced, unsynced_dirs, intents_written, intents_synced = {}, {}, {}, False, False
         for i, call in enumerate(self.calls):
             if call.failed:
                 continue
@@ -278,6 +278,7 @@ class Proof:
             if call.name in ("write", "pwrite64") and where:
                 data = string_of(call.args[1])
                 if where.startswith(JOURNAL + "/"):
+                    intents_written |= b'"changes"' in data
                     intents_synced &= b'"changes"' not in data
                     for mark in (b'"changes"', b'"result":"done"'):
                         late = [f"{d} is not synced since {c}" for d, c in unsynced_dirs.items() if mark in data]
@@ -287,7 +288,7 @@ class Proof:
             elif call.name in ("fsync", "fdatasync") and where is not None:
                 synced[where] = i
                 unsynced_dirs.pop(where, None)
-                intents_synced |= where.startswith(JOURNAL + "/") and call.name == "fdatasync"
+                intents_synced |= intents_written and where.startswith(JOURNAL + "/") and call.name == "fdatasync"
             elif call.name.startswith(("rename", "link")):
                 self.published(part, call, written, synced, intents_synced, unsynced_dirs)
         return part

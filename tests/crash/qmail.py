@@ -320,6 +320,8 @@ class Qmail(World):
         marked = pending(was) - pending(files)
         if marked and row.words[0] == "bounce" and files.get("bounce") is None:
             complaints.append(f"{sorted(marked)} are done, and no note says why")
+        if row.kind == "edit" and "info" in files and not pending(files) and "bounce" not in files:
+            complaints.append("nobody is pending and there is no note: it would end without a word")
         if not pending(files) and pending(was) and row.kind in ("trash", "purge") and "bounce" in files:
             complaints.append("the bounce file is sent when the message ends")
         return complaints

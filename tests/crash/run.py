@@ -133,6 +133,15 @@ class Pool:
             worker.stdin.close()
 
 
+def choose(words, titles):
+    """The rows that are meant: a whole title with _ for blanks, else all that have the word in their titles."""
+    found = []
+    for word in words:
+        whole = [t for t in titles if t.replace(" ", "_") == word]
+        found += whole or [t for t in titles if word in t]
+    return [t for t in titles if t in found] if words else titles
+
+
 class Tap:
     """Lines for the test driver."""
 
@@ -179,7 +188,7 @@ def main(argv):
     chosen = [a for a in argv[4:] if not a.startswith("=")]
     parts = [p for p in PARTS if p == "reference" or "=" + p in argv] if any(a.startswith("=") for a in argv) else PARTS
     titles = [r.title for r in rows.ROWS] + [CHECKER + r.title for r in rows.ROWS if r.checked]
-    wanted = [t for t in titles if not chosen or any(c in t for c in chosen)]
+    wanted = choose(chosen, titles)
     tap = Tap()
     jobs = min(int(os.environ.get("CRASH_JOBS", os.cpu_count() or 1)), 4, len(wanted))
     Pool(jobs, argv[:4]).run([(t, parts) for t in wanted], tap.row)

@@ -218,6 +218,10 @@ ends 0 'a run that has not ended' trash empty -o 0s --clock @1999999999
 like "$(cat "$err")" 'has not ended yet' 'is left alone'
 is "$(ls "$dir/trash")" "$run_id" 'with what it has'
 exec 7<&-
+chmod 777 "$dir/trash"
+untouched 77 'others can write to it: this is no trash' 'a trash that others can write to by now' trash restore "$run_id/60F000B2017028"
+untouched 77 'this is no trash' 'nor is it emptied' trash empty -o 0s --clock @1999999999
+chmod 700 "$dir/trash"
 
 # --- save and restore -----------------------------------------------------------------------------------------------
 

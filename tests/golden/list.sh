@@ -207,6 +207,14 @@ if command -v python3 >/dev/null; then
 			is "$(LC_ALL=C tr -d '[:print:]\n\t\200-\377' <"$out" | wc -c)" 0 "no control character on a terminal: $format"
 		done
 	done
+	hostile=$(mktemp -d "$tmp/hostile.XXXXXX")
+	cp -a "${flat#sendmail:}" "$hostile/mqueue" 2>/dev/null || cp -a "$(fixture sendmail flat)/mqueue" "$hostile/"
+	printf 'plain \033[31mred\033[0m\r\n\a\n' >"$hostile/mqueue/df60F90094016259"
+	on_tty 80 -q "sendmail:$hostile/mqueue" cat 60F90094016259
+	like "$(cat "$out")" 'plain .*x1b\[31mred' 'cat: what is in the body'
+	is "$(LC_ALL=C tr -d '[:print:]\n\t\200-\377' <"$out" | wc -c)" 0 'cat: no control character on a terminal'
+	on_tty 80 -q "sendmail:$hostile/mqueue" cat --raw 60F90094016259
+	is "$(LC_ALL=C tr -d '[:print:]\n\t\200-\377' <"$out" | wc -c)" 4 'cat --raw: all of it'
 else
 	skip 'no python3' 'tables on terminals'
 fi

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 struct acting {
-	char dir[40], journal[64], out[64], err[64];
+	char dir[64], journal[96], out[96], err[96];
 	struct run run;
 	struct action_request request;
 	struct action_counts counts;
@@ -64,7 +64,7 @@ static inline struct acting *acting_new(void)
 {
 	struct acting *t = calloc(1, sizeof *t);
 
-	strcpy(t->dir, "/tmp/mtaq-acting.XXXXXX");
+	scratch_name(t->dir, sizeof t->dir, "acting");
 	assert_non_null(mkdtemp(t->dir));
 	snprintf(t->journal, sizeof t->journal, "%s/journal", t->dir);
 	snprintf(t->out, sizeof t->out, "%s/out", t->dir);

@@ -67,7 +67,7 @@ static inline void box_unpack(struct box *b, const char *file)
 	char archive[512];
 
 	memset(b, 0, sizeof *b);
-	snprintf(b->path, sizeof b->path, "/tmp/mtaq-qmail.XXXXXX");
+	scratch_name(b->path, sizeof b->path, "qmail");
 	assert_non_null(mkdtemp(b->path));
 	snprintf(b->dir, sizeof b->dir, "%s/queue", b->path);
 	snprintf(archive, sizeof archive, "%s/fixtures/qmail/%s", top ? top : ".", file);

@@ -96,7 +96,7 @@ static inline void box_open(struct box *b, const char *name, const char *more_cf
 	FILE *f;
 
 	memset(b, 0, sizeof *b);
-	snprintf(b->path, sizeof b->path, "/tmp/mtaq-sendmail.XXXXXX");
+	scratch_name(b->path, sizeof b->path, "sendmail");
 	assert_non_null(mkdtemp(b->path));
 	snprintf(b->dir, sizeof b->dir, "%s/mqueue", b->path);
 	snprintf(b->cf, sizeof b->cf, "%s/mail/sendmail.cf", b->path);

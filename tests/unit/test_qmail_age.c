@@ -300,6 +300,55 @@ static void test_mutex_held(void **state)
 	box_close(&b);
 }
 
+/* qmail-send that starts before the batch: what can be done beside it goes on beside it, the rest
+ * is not done. */
+static void test_started_meanwhile(void **state)
+{
+	static const struct {
+		enum op op;
+		int result;
+	} rows[] = {{OP_EXPIRE, 0}, {OP_RETRY, -1}};
+	struct box b;
+
+	(void)state;
+	box_open(&b, "basic.tar");
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct action_args args = {0};
+		struct error err = ERROR_INIT;
+		struct action a = {.queue = b.queue, .op = rows[i].op, .args = &args, .now = NOW};
+		int fd;
+
+		assert_int_equal(qmail_actions.run_begin(&a, &err), 0);
+		assert_true(a.offline);
+		fd = act_send_starts(&b);
+		assert_int_equal(qmail_actions.batch_begin(&a, &err), rows[i].result);
+		assert_false(a.offline);
+		assert_int_equal(err.code, rows[i].result ? ERROR_BUSY : ERROR_NONE);
+		qmail_actions.batch_end(&a);
+		qmail_actions.run_end(&a);
+		close(fd);
+	}
+	box_close(&b);
+}
+
+/* What has another age by now keeps it. */
+static void test_undo_keeps_what_changed(void **state)
+{
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = NOW - 77}};
+	struct box b;
+	struct act t;
+
+	(void)state;
+	box_open(&b, "basic.tar");
+	t = on(&b, OP_EXPIRE);
+	assert_int_equal(act_on(&t, QUEUED), ACT_DONE);
+	assert_int_equal(utimensat(b.fd, act_path(&b, FILE_INFO, QUEUED), times, 0), 0);
+	assert_int_equal(act_undo(&t, QUEUED), ACT_ALREADY);
+	assert_int_equal(mtime(&b, FILE_INFO, QUEUED), NOW - 77);
+	act_free(&t);
+	box_close(&b);
+}
+
 /* ---- what qmail does meanwhile ---- */
 
 static void end_message(struct box *b)
@@ -324,14 +373,20 @@ static void another_info(struct box *b)
 	act_shell(b, "d=$((1148256 % 23)); cp -p info/$d/1148256 x; mv x info/$d/1148256");
 }
 
+/* As reuse_number, and the new info happens to have the old one's inode. */
+static void another_mess(struct box *b)
+{
+	act_shell(b, "d=$((1148256 % 23)); cp -p mess/$d/1148256 x; mv x mess/$d/1148256");
+}
+
 static void test_meanwhile(void **state)
 {
 	static void (*const what[])(struct box * b) = {end_message, reuse_number, back_to_todo,
-						       another_info};
+						       another_info, another_mess};
 	static const enum act_step steps[] = {BEFORE_TAKE, BEFORE_RECHECK, BEFORE_COMMIT};
 
 	(void)state;
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 5; i++) {
 		for (size_t k = 0; k < 3; k++) {
 			struct box b;
 			struct act t;
@@ -354,6 +409,29 @@ static void test_meanwhile(void **state)
 			box_close(&b);
 		}
 	}
+}
+
+static void touch_mess(struct box *b)
+{
+	act_shell(b, "touch -d @1 mess/$((1148256 % 23))/1148256");
+}
+
+/* Inodes are used again at once: the time of the writing tells one from the next. */
+static void test_same_inode(void **state)
+{
+	struct plan_item item;
+	struct box b;
+	struct act t;
+
+	(void)state;
+	box_open(&b, "basic.tar");
+	t = on(&b, OP_EXPIRE);
+	item = act_plan(&b, QUEUED);
+	touch_mess(&b);
+	assert_int_equal(act_item(&t, &item), ERROR_STALE);
+	assert_int_equal(mtime(&b, FILE_INFO, QUEUED), 1795145191);
+	act_free(&t);
+	box_close(&b);
 }
 
 static void test_states(void **state)
@@ -450,13 +528,23 @@ static void test_expire_new(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_expire),	  cmocka_unit_test(test_only_the_time),
-	    cmocka_unit_test(test_lifetimes),	  cmocka_unit_test(test_no_lifetime),
-	    cmocka_unit_test(test_requeue),	  cmocka_unit_test(test_silent),
-	    cmocka_unit_test(test_retry_offline), cmocka_unit_test(test_live),
-	    cmocka_unit_test(test_forget_hosts),  cmocka_unit_test(test_one_mtaq),
-	    cmocka_unit_test(test_no_mutex),	  cmocka_unit_test(test_mutex_held),
-	    cmocka_unit_test(test_meanwhile),	  cmocka_unit_test(test_states),
+	    cmocka_unit_test(test_expire),
+	    cmocka_unit_test(test_only_the_time),
+	    cmocka_unit_test(test_lifetimes),
+	    cmocka_unit_test(test_no_lifetime),
+	    cmocka_unit_test(test_requeue),
+	    cmocka_unit_test(test_silent),
+	    cmocka_unit_test(test_retry_offline),
+	    cmocka_unit_test(test_live),
+	    cmocka_unit_test(test_forget_hosts),
+	    cmocka_unit_test(test_one_mtaq),
+	    cmocka_unit_test(test_no_mutex),
+	    cmocka_unit_test(test_mutex_held),
+	    cmocka_unit_test(test_started_meanwhile),
+	    cmocka_unit_test(test_undo_keeps_what_changed),
+	    cmocka_unit_test(test_meanwhile),
+	    cmocka_unit_test(test_same_inode),
+	    cmocka_unit_test(test_states),
 	    cmocka_unit_test(test_expire_new),
 	};
 

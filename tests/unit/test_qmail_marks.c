@@ -114,6 +114,30 @@ static void finish_channel(struct box *b)
 	act_shell(b, "rm remote/11/1148217");
 }
 
+static void other_recipient(struct box *b)
+{
+	act_shell(b, "printf x | dd of=remote/11/1148217 conv=notrunc bs=1 seek=3 2>/dev/null");
+}
+
+/* A record that has another address by now is nobody's to mark. */
+static void test_drop_other_record(void **state)
+{
+	struct box b;
+	struct act t;
+
+	(void)state;
+	box_open(&b, "basic.tar");
+	t = on(&b, OP_DROP);
+	t.args.recipient = "h@busy.example.net";
+	t.when = BEFORE_COMMIT;
+	t.meanwhile = other_recipient;
+	assert_int_equal(act_on(&t, MIXED), ERROR_STALE);
+	assert_records(&b, FILE_REMOTE, MIXED,
+		       "Th@xusy.example.net|Tc@down.example.org|Di@example.com|");
+	act_free(&t);
+	box_close(&b);
+}
+
 /* What qmail-send marks in the same moment is not undone by ours, and is no failure. */
 static void test_drop_meanwhile(void **state)
 {
@@ -454,6 +478,7 @@ int main(void)
 	    cmocka_unit_test(test_drop_last),
 	    cmocka_unit_test(test_drop_undo),
 	    cmocka_unit_test(test_drop_meanwhile),
+	    cmocka_unit_test(test_drop_other_record),
 	    cmocka_unit_test(test_drop_todo),
 	    cmocka_unit_test(test_given_up),
 	    cmocka_unit_test(test_bounce),

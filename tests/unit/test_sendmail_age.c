@@ -82,6 +82,23 @@ static void test_expire(void **state)
 	assert_int_equal(box_do(&box, OP_EXPIRE, ID), 0);
 }
 
+/* The new file is its owner's, with the same rights, or sendmail passes it over. */
+static void test_owner_and_mode(void **state)
+{
+	const char *path = arena_printf(&box.arena, "%s/" QF, box.path).p;
+	struct stat st;
+
+	(void)state;
+	if (chown(path, 12, 34) < 0)
+		skip(); /* only root can */
+	assert_int_equal(chmod(path, 0640), 0);
+	assert_int_equal(box_do(&box, OP_EXPIRE, ID), 1);
+	assert_int_equal(lstat(path, &st), 0);
+	assert_int_equal(st.st_uid, 12);
+	assert_int_equal(st.st_gid, 34);
+	assert_int_equal(st.st_mode & 07777, 0640);
+}
+
 static void test_dry_run(void **state)
 {
 	(void)state;
@@ -330,6 +347,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_expire, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_owner_and_mode, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_dry_run, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_longest_timeout, NULL, teardown),
 	    cmocka_unit_test_setup_teardown(test_too_young, NULL, teardown),

@@ -12,7 +12,10 @@ static char trash[64];
 
 static int make_trash(const char *template)
 {
-	snprintf(trash, sizeof trash, "%s", template);
+	if (template)
+		snprintf(trash, sizeof trash, "%s", template);
+	else
+		scratch_name(trash, sizeof trash, "trash");
 	assert_non_null(mkdtemp(trash));
 	box.action.trash_fd = open(trash, O_RDONLY | O_DIRECTORY);
 	box.action.trash_path = trash;
@@ -25,7 +28,7 @@ static int setup(void **state)
 	(void)state;
 	box_open(&box, "flat", NULL);
 	box_snapshot(&box);
-	return make_trash("/tmp/mtaq-trash.XXXXXX");
+	return make_trash(NULL);
 }
 
 /* On another filesystem, where there is one. */

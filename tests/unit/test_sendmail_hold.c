@@ -316,6 +316,31 @@ static void test_drop_below_a_controlling_user(void **state)
 			       "rRFC822; x@example.net\nRPFD:x@example.net\nH"));
 }
 
+/* Somebody takes the new name in the last moment: he keeps it. */
+static void test_hold_replaces_nobody(void **state)
+{
+	const struct op_row *row = &sendmail_actions.ops[OP_HOLD];
+	struct plan_item item;
+	struct held h = {.item = &item, .changes = json_array()};
+
+	(void)state;
+	assert_int_equal(box_begin(&box, OP_HOLD), 0);
+	box_find(&box, ID, &item);
+	arena_init(&h.arena, 0);
+	box.loader.arena = &h.arena;
+	assert_int_equal(sendmail_actions.take(&box.action, &h, &box.err), 0);
+	assert_int_equal(row->prepare(&box.action, &h, &box.err), 1);
+	assert_int_equal(sendmail_actions.sync(&box.action, &box.err), 0);
+	box_write(&box, HF, SLICE("another's\n"));
+	assert_int_equal(row->commit(&box.action, &h, &box.err), -1);
+	sendmail_actions.let_go(&box.action, &h);
+	box_end(&box);
+	assert_true(slice_eq(box_text(&box, HF), SLICE("another's\n")));
+	assert_non_null(box_text(&box, QF).p);
+	json_decref(h.changes);
+	arena_free(&h.arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +349,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_hold_goes_on, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_hold_of_a_half_held_one, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_two_messages_of_one_id, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_hold_replaces_nobody, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_release, setup_held, teardown),
 	    cmocka_unit_test_setup_teardown(test_release_goes_on, setup_held, teardown),
 	    cmocka_unit_test_setup_teardown(test_release_of_an_old_one, setup_held, teardown),

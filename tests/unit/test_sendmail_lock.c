@@ -214,6 +214,43 @@ static void test_rewritten(void **state)
 	box_end(&box);
 }
 
+/* In the moment between opening and locking: sendmail ends an attempt. */
+static const char *replace_by, *replace;
+
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+
+int __wrap_flock(int fd, int operation)
+{
+	if (replace) {
+		assert_int_equal(rename(replace_by, replace), 0);
+		replace = NULL;
+	}
+	return __real_flock(fd, operation);
+}
+
+/* The lock is on a file that has no name any more: the one that has it is taken. */
+static void test_replaced_before_the_lock(void **state)
+{
+	struct slice text = box_text(&box, QF);
+	struct plan_item item;
+	struct held h = {.item = &item};
+	char from[256], to[256];
+
+	(void)state;
+	box_find(&box, ID, &item);
+	box_write(&box, "mqueue/tf" ID, text);
+	snprintf(from, sizeof from, "%s/mqueue/tf" ID, box.path);
+	snprintf(to, sizeof to, "%s/" QF, box.path);
+	replace_by = from;
+	replace = to;
+	assert_int_equal(box_begin(&box, OP_EXPIRE), 0);
+	assert_int_equal(box_act_on(&box, &h), 1);
+	box_end(&box);
+	assert_null(replace);
+	assert_string_not_equal(box_line(&box, QF, 'T'), "1768449600");
+}
+
 /* The same id with other data is another message. */
 static void test_other_message(void **state)
 {
@@ -341,6 +378,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_holds_both_kinds, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_rewritten, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_replaced_before_the_lock, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_other_message, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_replaced_under_the_lock, setup, teardown),

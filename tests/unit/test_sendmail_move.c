@@ -10,9 +10,13 @@
 static struct box box;
 static char other[64]; /* a directory elsewhere */
 
+/* On the same filesystem as the box, or by its template. */
 static void make_other(const char *template)
 {
-	snprintf(other, sizeof other, "%s", template);
+	if (template)
+		snprintf(other, sizeof other, "%s", template);
+	else
+		scratch_name(other, sizeof other, "other");
 	assert_non_null(mkdtemp(other));
 	box.args.target = other;
 }
@@ -21,7 +25,7 @@ static int setup_queue(const char *name)
 {
 	box_open(&box, name, NULL);
 	box_snapshot(&box);
-	make_other("/tmp/mtaq-other.XXXXXX");
+	make_other(NULL);
 	return 0;
 }
 

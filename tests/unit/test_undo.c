@@ -181,7 +181,7 @@ static void test_ways(void **state)
 	struct world *w = *state;
 
 	for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
-		char trash[64];
+		char trash[96];
 
 		acting_begin(w->t, OP_UNDO);
 		mem_acts_make(1);
