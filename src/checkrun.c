@@ -134,7 +134,9 @@ static int compare(const void *a, const void *b)
 
 	if (x->is.code->severity != y->is.code->severity)
 		return x->is.code->severity < y->is.code->severity ? -1 : 1;
-	return x->order < y->order ? -1 : 1;
+	if (x->queue != y->queue)
+		return x->order < y->order ? -1 : 1;
+	return slice_cmp(x->is.path, y->is.path);
 }
 
 void checkrun_look(struct checkrun *c)

@@ -1,8 +1,8 @@
 /*
  * Findings of all queues of a run, chosen and put into order.
  *
- * Contract: nothing is changed here. Findings are sorted by severity, then by queue, then as the
- * backend gave them; all lives until checkrun_free().
+ * Contract: nothing is changed here. Findings are sorted by severity, then by queue, then by path;
+ * all lives until checkrun_free().
  */
 #ifndef MTAQ_CHECKRUN_H
 #define MTAQ_CHECKRUN_H

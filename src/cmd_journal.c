@@ -135,10 +135,17 @@ static void add_record(struct buf *b, const struct journal_record *r, struct are
 	json_t *intent = journal_line(r->intent, NULL);
 	json_t *outcome = r->outcome.p ? journal_line(r->outcome, NULL) : NULL;
 
-	add_bytes(b, intent, "id", a);
-	buf_printf(b, ": %s, from=<", op_name(r->op));
-	add_bytes(b, intent, "sender", a);
-	buf_printf(b, ">: %s", r->result ? journal_result_name(r->result) : "unknown");
+	if (r->op == OP_REPAIR) {
+		add_bytes(b, intent, "path", a);
+		buf_printf(b, ": %s (", op_name(r->op));
+		add_bytes(b, intent, "code", a);
+	} else {
+		add_bytes(b, intent, "id", a);
+		buf_printf(b, ": %s, from=<", op_name(r->op));
+		add_bytes(b, intent, "sender", a);
+	}
+	buf_printf(b, "%c: %s", r->op == OP_REPAIR ? ')' : '>',
+		   r->result ? journal_result_name(r->result) : "unknown");
 	if (json_object_get(outcome, "error")) {
 		buf_adds(b, ": ");
 		add_bytes(b, outcome, "error", a);

@@ -143,7 +143,8 @@ static int fail(const struct repair_step *s, int errnum, struct error *err)
 	return error_sys(err, errnum, "%s", name_of(s, path, sizeof path));
 }
 
-static int compare(const struct step_list *l, size_t i, struct error *err)
+/* Is it still what it was? Then its rights, which may have changed, are noted. */
+static int compare(struct step_list *l, size_t i, struct error *err)
 {
 	const struct repair_step *s = &l->steps[i];
 	char path[512];
@@ -151,8 +152,10 @@ static int compare(const struct step_list *l, size_t i, struct error *err)
 
 	if (fstatat(l->states[i].dir, s->at.name.p, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(s, errno, err);
-	if (l->states[i].was.st_ino == 0 || step_same(&st, &l->states[i].was))
+	if (l->states[i].was.st_ino == 0 || step_same(&st, &l->states[i].was)) {
+		l->states[i].was = st;
 		return 0;
+	}
 	return error_set(err, ERROR_STALE, "%s has changed meanwhile",
 			 name_of(s, path, sizeof path));
 }
@@ -339,6 +342,17 @@ static int open_places(struct step_list *l, size_t i, struct error *err)
 	return s->dir < 0 || (step->to.dir.p && s->to_dir < 0) ? -1 : 0;
 }
 
+/* What an earlier step puts here is what this one will find. */
+static void take_over(struct step_list *l, size_t i, size_t maker)
+{
+	const struct step_state *m = &l->states[maker];
+	enum step_kind kind = l->steps[maker].kind;
+	const struct stat *is = kind == STEP_RENAME || kind == STEP_LINK ? &m->was : &m->made;
+
+	if (l->states[i].was.st_ino == 0 || step_same(is, &l->states[i].was))
+		l->states[i].was = *is;
+}
+
 static int ready(struct step_list *l, size_t i, struct error *err)
 {
 	const struct repair_step *step = &l->steps[i];
@@ -348,10 +362,8 @@ static int ready(struct step_list *l, size_t i, struct error *err)
 	s->was = step->was;
 	if (open_places(l, i, err) < 0)
 		return -1;
-	if (s->was.st_ino == 0 && maker != SIZE_MAX)
-		s->was = l->steps[maker].kind == STEP_RENAME || l->steps[maker].kind == STEP_LINK
-			     ? l->states[maker].was
-			     : l->states[maker].made;
+	if (maker != SIZE_MAX)
+		take_over(l, i, maker);
 	if (has_before(step) && maker == SIZE_MAX && compare(l, i, err) < 0)
 		return -1;
 	return ready_kind(l, i, err);

@@ -1,6 +1,7 @@
 /* sendmail 8 as a backend: its table, and how its queues are found, opened and closed. */
 #include "sendmail.h"
 
+#include "checks.h"
 #include "queue.h"
 
 #include <mtaq/limits.h>
@@ -315,6 +316,7 @@ const struct backend backend_sendmail = {
 	    [PART_BODY_I] = 20000,
 	},
     .actions = &sendmail_actions,
+    .checks = &sendmail_checks,
     .hosts = &sendmail_hosts,
     .needs = needs,
     .lacks = lacks,
