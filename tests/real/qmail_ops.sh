@@ -55,4 +55,5 @@ launch() {
 
 . "$top_srcdir/tests/live/cases.sh"
 . "$top_srcdir/tests/live/identity.sh"
+. "$top_srcdir/tests/live/undone.sh"
 done_testing
