@@ -75,7 +75,8 @@ void pass_begin(struct sender *s, struct entry *e)
 	e->next = next_attempt(birth, now, e->channel);
 	e->dying = now > birth + s->lifetime;
 	e->running = true;
-	e->at = 0;
+	e->at = e->ahead_from = 0;
+	e->ahead_n = e->ahead_at = 0;
 	e->at_end = false;
 	e->pending = e->in_flight = 0;
 	pass_go_on(s, e);
@@ -183,13 +184,32 @@ static void deliver(struct sender *s, struct entry *e, off_t at, const char *add
 		close(mess);
 }
 
-/* One record at e->at: its length with the NUL; 0 at the end, or when it has no NUL. */
+/* The next byte; -1 at the end. What has been read ahead is not read again. */
+static int next_byte(struct entry *e)
+{
+	if (e->ahead_at == e->ahead_n) {
+		ssize_t got = pread(e->fd, e->ahead, sizeof e->ahead, e->ahead_from);
+
+		if (got <= 0)
+			return -1;
+		e->ahead_from += got;
+		e->ahead_n = (size_t)got;
+		e->ahead_at = 0;
+	}
+	return (unsigned char)e->ahead[e->ahead_at++];
+}
+
+/* One record: its length with the NUL; 0 at the end, or when it has no NUL. */
 static size_t read_record(struct entry *e, char *record, size_t size)
 {
-	ssize_t got = pread(e->fd, record, size, e->at);
-	size_t n = got > 0 ? strnlen(record, (size_t)got) : 0;
+	int c;
 
-	return got > 0 && n < (size_t)got ? n + 1 : 0;
+	for (size_t n = 0; n < size && (c = next_byte(e)) >= 0;) {
+		record[n++] = (char)c;
+		if (c == 0)
+			return n;
+	}
+	return 0;
 }
 
 void pass_go_on(struct sender *s, struct entry *e)

@@ -19,9 +19,13 @@ struct entry {
 	bool gone; /* to be forgotten */
 	/* a pass over the channel file is going on: */
 	bool running;
-	int fd;	      /* the file as it was opened */
-	off_t at;     /* what has been read */
-	bool at_end;  /* all of it */
+	int fd;	     /* the file as it was opened */
+	off_t at;    /* what has been read */
+	bool at_end; /* all of it */
+	/* what has been read ahead, as much at a time as qmail-send was seen to read */
+	char ahead[128];
+	size_t ahead_n, ahead_at;
+	off_t ahead_from;
 	bool dying;   /* too old: what is deferred fails */
 	int64_t next; /* after this pass */
 	unsigned pending, in_flight;
