@@ -28,6 +28,7 @@
 	row(trash) \
 	row(journal) \
 	row(check) \
+	row(qtool) \
 	row(help_row)
 /* clang-format on */
 

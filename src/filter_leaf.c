@@ -23,6 +23,14 @@ static enum leaf_result regex_test(const struct leaf *l, struct slice s, struct 
 	return r == MATCH_LIMIT ? RESULT_REGEX : yes_if(r == MATCH_YES);
 }
 
+/* Texts have an order in Perl only. */
+static int order(const struct leaf *l, const struct value *v)
+{
+	if (v->type == TYPE_TEXT)
+		return slice_cmp(v->s, l->text);
+	return (v->i > l->number) - (v->i < l->number);
+}
+
 /* One value, polarity left out. */
 static enum leaf_result value_test(const struct leaf *l, const struct value *v, struct matcher *m)
 {
@@ -34,13 +42,13 @@ static enum leaf_result value_test(const struct leaf *l, const struct value *v, 
 	case LEAF_EQ:
 		return yes_if(v->type == TYPE_TEXT ? text_is(l, v->s) : v->i == l->number);
 	case LEAF_LT:
-		return yes_if(v->i < l->number);
+		return yes_if(order(l, v) < 0);
 	case LEAF_LE:
-		return yes_if(v->i <= l->number);
+		return yes_if(order(l, v) <= 0);
 	case LEAF_GT:
-		return yes_if(v->i > l->number);
+		return yes_if(order(l, v) > 0);
 	case LEAF_GE:
-		return yes_if(v->i >= l->number);
+		return yes_if(order(l, v) >= 0);
 	case LEAF_IN:
 		return yes_if(set_has(l->set, v));
 	default:

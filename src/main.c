@@ -103,6 +103,15 @@ static void run_command(struct run *run, const struct command *c, int argc, char
 		c->run(run, options);
 }
 
+/* A link of this name is the command itself, as scripts call it. */
+static bool called_qtool(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	const char *name = slash ? slash + 1 : path;
+
+	return name && (strcmp(name, "qtool") == 0 || strcmp(name, "qtool.pl") == 0);
+}
+
 static void run_words(struct run *run, int argc, char **argv)
 {
 	const struct option_set globals = {global_options, &run->globals};
@@ -133,7 +142,10 @@ int main(int argc, char **argv)
 	/* characters for the width of a column; numbers, times and case stay those of C */
 	setlocale(LC_CTYPE, "");
 	arena_init(&run.arena, 0);
-	run_words(&run, argc, argv);
+	if (called_qtool(argv[0]))
+		run_command(&run, command_find("qtool"), argc, argv);
+	else
+		run_words(&run, argc, argv);
 	run_close_output(&run);
 	text_list_free(&run.globals.queues);
 	text_list_free(&run.globals.logs);

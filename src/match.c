@@ -26,8 +26,8 @@ _Static_assert(MATCH_CASELESS == 1 && MATCH_MULTILINE == 2 && MATCH_DOTALL == 4 
 
 static uint32_t compile_options(unsigned flags)
 {
-	return PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C |
-	       (flags & MATCH_CASELESS ? PCRE2_CASELESS : 0) |
+	return (flags & MATCH_BYTES ? PCRE2_NEVER_UTF : PCRE2_UTF | PCRE2_MATCH_INVALID_UTF) |
+	       PCRE2_NEVER_BACKSLASH_C | (flags & MATCH_CASELESS ? PCRE2_CASELESS : 0) |
 	       (flags & MATCH_MULTILINE ? PCRE2_MULTILINE : 0) |
 	       (flags & MATCH_DOTALL ? PCRE2_DOTALL : 0) |
 	       (flags & MATCH_EXTENDED ? PCRE2_EXTENDED : 0);

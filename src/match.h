@@ -15,7 +15,8 @@ enum match_flag {
 	MATCH_CASELESS = 1 << 0,  /* i */
 	MATCH_MULTILINE = 1 << 1, /* m: ^ and $ at each line */
 	MATCH_DOTALL = 1 << 2,	  /* s: the dot takes line ends too */
-	MATCH_EXTENDED = 1 << 3	  /* x: blanks and comments in the pattern are left out */
+	MATCH_EXTENDED = 1 << 3,  /* x: blanks and comments in the pattern are left out */
+	MATCH_BYTES = 1 << 4	  /* no letter: a character is a byte, as in Perl without utf8 */
 };
 
 struct pattern;

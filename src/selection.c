@@ -125,9 +125,15 @@ static bool bind_all(struct selection *s)
 
 bool selection_prepare(struct run *run, struct selection *out)
 {
+	struct filter *filter;
+
 	*out = (struct selection){.run = run};
-	if (!build_filter(run, &out->filter))
-		return false;
+	return build_filter(run, &filter) && selection_prepare_with(run, filter, out);
+}
+
+bool selection_prepare_with(struct run *run, struct filter *filter, struct selection *out)
+{
+	*out = (struct selection){.run = run, .filter = filter};
 	if (queues_open(run, &out->queues) == 0)
 		return false;
 	if (!bind_all(out))

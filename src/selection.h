@@ -33,6 +33,8 @@ struct selection {
 /* Open the queues, read selectors and ids, bind. False when the run is to end (its status says
  * why). */
 bool selection_prepare(struct run *run, struct selection *out);
+/* The same with `filter` in the place of the selectors; it belongs to the selection now. */
+bool selection_prepare_with(struct run *run, struct filter *filter, struct selection *out);
 void selection_free(struct selection *s);
 /* For acting: false, and told with all places, when an id that was given lies in several
  * directories. */

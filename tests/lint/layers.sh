@@ -18,6 +18,8 @@ with_layers() {
 			level[list[i]] = n
 	}
 	BEGIN {
+		modules(4, "perl")
+		modules(7, "qtool")
 		modules(0, "slice arena error limits map status ascii8")
 		modules(1, "sysio timefmt timeprint calendar text buf utf8 locks spawn jsonbytes")
 		modules(2, "options header rfc2047 charset addr reply submission fold")

@@ -76,6 +76,12 @@ static void test_flags_and_bytes(void **state)
 	    /* one character, not two bytes */
 	    {"^.$", 0, {"\xc3\xa4", 2}, MATCH_YES},
 	    {"\xc3\x84", MATCH_CASELESS, {"\xc3\xa4", 2}, MATCH_YES},
+	    {"^.$", MATCH_BYTES, {"\xc3\xa4", 2}, MATCH_NO},
+	    {"^..$", MATCH_BYTES, {"\xc3\xa4", 2}, MATCH_YES},
+	    {"^[\\x80-\\xff]+$", MATCH_BYTES, {"\xe4\xb8\xad\xff", 4}, MATCH_YES},
+	    {"\xe4", MATCH_BYTES, {"a\xe4", 2}, MATCH_YES},
+	    {"\xc4", MATCH_BYTES | MATCH_CASELESS, {"\xe4", 1}, MATCH_NO},
+	    {"A", MATCH_BYTES | MATCH_CASELESS, {"\xffza", 3}, MATCH_YES},
 	    /* what is not UTF-8 is matched by nothing, around it all is as usual */
 	    {"abc",
 	     0,
