@@ -238,4 +238,18 @@ is "$(delivered m4 rcpt4@example.net)$(delivered m7 rcpt7@example.net)$(delivere
 is "$(queued)" '' 'and the queue is empty'
 is "$(find "$queue" "$tmp/parked" -type f)" '' 'without leftovers'
 is "$(lost "$tmp/parked")" '' 'sendmail gave up none of our files'
+
+# --- qtool -b: at once, and only those
+
+stop_sink
+submit q1 q1@example.net
+submit q2 q2@example.net
+sm -qf
+within 5 sleep_until_older q2
+acting qtool -b -e '$msg{message} =~ /Connection refused/ && $msg{recipient} =~ /^q1/' "$queue"
+is "$status" 0 'qtool -b'
+is "$(bounced q1) $(bounced q2)" '1 0' 'returns what was chosen, at once'
+is "$(queued)" "$(id q2)" 'and leaves the rest'
+acting qtool -d "$queue"
+is "$status $(queued)" '0 ' 'qtool -d of a whole directory'
 done_testing
