@@ -256,7 +256,7 @@ class Proof:
             complaints.append(f"status {outcome.status} without a word")
         if len(lines) > len(self.row.victims) + 2:
             complaints.append(f"many words: {outcome.told()}")
-        summary = re.search(r"(\d+) messages matched(.*)", outcome.err)
+        summary = re.search(r"(\d+) messages? matched(.*)", outcome.err)
         if summary and not mute:
             done = re.search(r"\b(\d+) %s" % self.participle, summary.group(2))
             if (int(done.group(1)) if done else 0) != len(claimed):

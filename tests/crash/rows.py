@@ -30,6 +30,12 @@ class Row:
     def undo(self):
         """Can `mtaq undo` bring everything back?"""
         return not self.lasting and self.kind in ("edit", "trash", "move") and self.words[0] != "retry"
+
+    @property
+    def done(self):
+        """The action that is done, or taken back."""
+        return (self.before[-1] if self.words[0] == "undo" else self.words)[0]
+
     @property
     def elsewhere(self):
         """Does it go to another file system?"""
@@ -54,6 +60,8 @@ PLAIN = by_sender("news@example.com", "edgar@example.com")
 PLAIN_IDS = (s.NEWS, s.EDGAR)
 PAIR_IDS = ("otto", "letter")
 
+NEW = by_sender("uwe@local.example.test")
+
 EXPIRE, HOLD, DELETE = (["expire"] + TWO, ["hold"] + TWO, ["delete"] + TWO)
 DROP = ["drop", "--recipient", "plain@example.net"] + PLAIN
 MOVE = ["move", "--to", "@ROOT@/a/other"] + TWO
@@ -63,6 +71,8 @@ Q_DELETE = ["delete"] + PAIR
 Q_MOVE = ["move", "--to", "@ROOT@/a/other"] + PAIR
 Q_BOUNCE = ["bounce", "--reason", "It is enough."] + PAIR
 Q_DROP = ["drop", "--recipient", "@grey.example.net"] + PAIR
+N_DELETE, N_BOUNCE = ["delete"] + NEW, ["bounce"] + NEW
+N_DROP = ["drop", "--recipient", "one@example.com"] + NEW
 
 ROWS = [
     Row("expire", "sendmail", EXPIRE, TWO_IDS, checked=True),
@@ -111,6 +121,13 @@ ROWS = [
     Row("undo of bounce", "qmail", UNDO, PAIR_IDS, before=[Q_BOUNCE]),
     Row("undo of expire", "qmail", UNDO, PAIR_IDS, before=[["expire"] + PAIR]),
     Row("undo of drop", "qmail", UNDO, PAIR_IDS, before=[Q_DROP]),
+    Row("delete of a new one", "qmail", N_DELETE, ("new",), "trash"),
+    Row("delete --purge of a new one", "qmail", N_DELETE + ["--purge"], ("new",), "purge"),
+    Row("bounce of a new one", "qmail", N_BOUNCE, ("new",), lasting=True),
+    Row("drop of a new one", "qmail", N_DROP, ("new",)),
+    Row("save of a new one", "qmail", ["save", "--to", "@ROOT@/a/saved"] + NEW, ("new",), "copy", again=(0, 1)),
+    Row("undo of delete of a new one", "qmail", UNDO, ("new",), "back", before=[N_DELETE]),
+    Row("undo of drop of a new one", "qmail", UNDO, ("new",), before=[N_DROP]),
 ]
 
 
