@@ -14,11 +14,12 @@ class Row:
     words: list
     victims: tuple  # messages that it is about
     # "edit": they stay; "trash": into the trash; "purge": gone; "move": into another queue; "copy": saved too;
-    # "back": out of the trash
+    # "back": out of the trash; "ask": nothing happens but that the MTA is asked
     kind: str = "edit"
     before: list = field(default_factory=list)  # commands that are run first
     trash: str = "a/trash"
     checked: bool = False  # the checker is tried on it, with damage that is planted
+    layout: str = "flat"  # sendmail: which recorded queue (sendmail.py)
     live: bool = False  # qmail: qmail-send runs
 
     live_before: bool = True  # and has run during the commands before
@@ -37,6 +38,11 @@ class Row:
         return (self.before[-1] if self.words[0] == "undo" else self.words)[0]
 
     @property
+    def asks(self):
+        """Is the MTA's own program run?"""
+        return self.mta == "sendmail" and (self.kind == "ask" or "--try" in self.words)
+
+    @property
     def elsewhere(self):
         """Does it go to another file system?"""
         return self.trash.startswith("b/") or any("@ROOT@/b/" in w for w in self.words)
@@ -45,6 +51,11 @@ class Row:
     def title(self):
         """For the one who reads the results."""
         return f"{self.mta} {self.name}"
+
+
+def by_id(*ids):
+    """Words that select messages by their ids, and find none when they are gone."""
+    return ["-e", "id in (" + ", ".join(f'"{i}"' for i in ids) + ")"]
 
 
 def by_sender(*senders):
@@ -59,6 +70,7 @@ TWO_IDS = (s.NEWS, s.OWNER)
 PLAIN = by_sender("news@example.com", "edgar@example.com")
 PLAIN_IDS = (s.NEWS, s.EDGAR)
 PAIR_IDS = ("otto", "letter")
+SPLIT, GROUPS = by_id(*s.SPLIT_PAIR), by_id(*s.GROUP_PAIR)
 
 NEW = by_sender("uwe@local.example.test")
 
@@ -98,6 +110,21 @@ ROWS = [
     Row("undo of expire", "sendmail", UNDO, TWO_IDS, before=[EXPIRE]),
     Row("undo of hold", "sendmail", UNDO, TWO_IDS, before=[HOLD]),
     Row("undo of drop", "sendmail", UNDO, PLAIN_IDS, before=[DROP]),
+    Row("retry", "sendmail", ["retry"] + TWO, TWO_IDS, "ask"),
+    Row("expire --try", "sendmail", EXPIRE + ["--try"], TWO_IDS),
+    Row("bounce, groups", "sendmail", ["bounce"] + GROUPS, s.GROUP_PAIR, layout="groups"),
+    Row("hold, split", "sendmail", ["hold"] + SPLIT, s.SPLIT_PAIR, layout="split"),
+    Row("delete, split", "sendmail", ["delete"] + SPLIT, s.SPLIT_PAIR, "trash", layout="split"),
+    Row("delete --purge, split", "sendmail", ["delete", "--purge"] + SPLIT, s.SPLIT_PAIR, "purge", layout="split"),
+    Row("move, split", "sendmail", ["move", "--to", "@ROOT@/a/other"] + SPLIT, s.SPLIT_PAIR, "move", layout="split"),
+    Row("undo of delete, split", "sendmail", UNDO, s.SPLIT_PAIR, "back", layout="split", before=[["delete"] + SPLIT]),
+    Row("delete, groups", "sendmail", ["delete"] + GROUPS, s.GROUP_PAIR, "trash", layout="groups"),
+    Row("delete --purge, groups", "sendmail", ["delete", "--purge"] + GROUPS, s.GROUP_PAIR, "purge", layout="groups"),
+    Row("move, groups", "sendmail", ["move", "--to", "@ROOT@/a/other"] + GROUPS, s.GROUP_PAIR, "move", layout="groups",
+        lasting=True),  # d lines stay away
+    Row("move to another group", "sendmail", ["move", "--to", "@ROOT@/a/mqueue/qmain2"] + GROUPS, s.GROUP_PAIR, "move",
+        layout="groups"),
+    Row("undo of delete, groups", "sendmail", UNDO, s.GROUP_PAIR, "back", layout="groups", before=[["delete"] + GROUPS]),
     Row("expire, live", "qmail", ["expire"] + PAIR, PAIR_IDS, live=True),
     Row("expire", "qmail", ["expire"] + PAIR, PAIR_IDS, checked=True),
     Row("requeue, live", "qmail", ["requeue"] + PAIR, PAIR_IDS, live=True),
