@@ -1,4 +1,16 @@
-"""The table of actions that are killed, failed and cut off from power: a row each."""
+"""The table of actions that are killed, failed and cut off from power: a row each.
+
+A new row is one line of ROWS: a name, the MTA, the words of the command as one would type them (behind the fixed ones of
+World.argv: queue, clock, journal, trash), the messages it is about, and what becomes of them (Row.kind). Commands in
+`before` are run first; @RUN@ is the run that the last of them made, @ROOT@ the directory of the world (a/ and b/ below it
+are two filesystems). The messages are those of sendmail.py and qmail.py, which lay out a small queue and know what must
+hold in it; a row that needs other messages adds them there (LAYOUTS, RECORDED). The command must do something to each of its
+messages when nothing disturbs it ("reference"), and it must make the same calls each time: --jobs 1, no shuffled names.
+
+One row, one part of its proof: CRASH_ROWS="sendmail_expire =kills" tests/crash/crash.sh; the parts are methods of Proof
+in proof.py: order, kills, faults, shorts, prefixes. What is wrong is printed below the line of its part, with the call
+where it happened.
+"""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +26,8 @@ class Row:
     words: list
     victims: tuple  # messages that it is about
     # "edit": they stay; "trash": into the trash; "purge": gone; "move": into another queue; "copy": saved too;
-    # "back": out of the trash; "ask": nothing happens but that the MTA is asked
+    # "back": out of the trash; "ask": nothing happens but that the MTA is asked; "tidy": what
+    # was kept is removed for good (tidy.py)
     kind: str = "edit"
     before: list = field(default_factory=list)  # commands that are run first
     trash: str = "a/trash"
@@ -83,6 +96,7 @@ Q_DELETE = ["delete"] + PAIR
 Q_MOVE = ["move", "--to", "@ROOT@/a/other"] + PAIR
 Q_BOUNCE = ["bounce", "--reason", "It is enough."] + PAIR
 Q_DROP = ["drop", "--recipient", "@grey.example.net"] + PAIR
+LATER = ["-o", "0s", "--clock", "@1999999999"]
 N_DELETE, N_BOUNCE = ["delete"] + NEW, ["bounce"] + NEW
 N_DROP = ["drop", "--recipient", "one@example.com"] + NEW
 
@@ -125,6 +139,9 @@ ROWS = [
     Row("move to another group", "sendmail", ["move", "--to", "@ROOT@/a/mqueue/qmain2"] + GROUPS, s.GROUP_PAIR, "move",
         layout="groups"),
     Row("undo of delete, groups", "sendmail", UNDO, s.GROUP_PAIR, "back", layout="groups", before=[["delete"] + GROUPS]),
+    Row("trash empty", "sendmail", ["trash", "empty"] + LATER, TWO_IDS, "tidy", before=[DELETE]),
+    Row("journal prune", "sendmail", ["journal", "prune"] + LATER, (), "tidy", before=[EXPIRE, DELETE]),
+    Row("trash empty", "qmail", ["trash", "empty"] + LATER, PAIR_IDS, "tidy", before=[Q_DELETE]),
     Row("expire, live", "qmail", ["expire"] + PAIR, PAIR_IDS, live=True),
     Row("expire", "qmail", ["expire"] + PAIR, PAIR_IDS, checked=True),
     Row("requeue, live", "qmail", ["requeue"] + PAIR, PAIR_IDS, live=True),

@@ -14,6 +14,7 @@ from planted import Planted
 from proof import TOLD, Proof
 from qmail import CASES, Qmail
 from sendmail import Sendmail
+from tidy import Tidy
 
 CHECKER = "checker: "
 PARTS = ("reference", "order", "kills", "faults", "shorts", "prefixes")
@@ -74,7 +75,7 @@ class Worker:
         tracer = strace.Tracer(world.env, self.root, os.path.join(self.scratch, "strace"), row.asks)
         if checker:
             return [{**p.result(), "seconds": 0} for p in Planted(row, world, tracer).all()]
-        proof = Proof(row, world, tracer)
+        proof = (Tidy if row.kind == "tidy" else Proof)(row, world, tracer)
         results = []
         for part in parts:
             begun = time.monotonic()
