@@ -229,7 +229,7 @@ int journal_remove(const char *dir, const char *run, struct error *err)
 	path = file_name(&a, dir, run);
 	fd = open_run(dir, run, path, &running, err);
 	r = fd < 0 ? -1 : !running;
-	if (r == 1 && unlink(path) < 0)
+	if (r == 1 && (unlink(path) < 0 || sys_sync_parent(path) < 0))
 		r = error_sys(err, errno, "%s", path);
 	sys_close(fd);
 	arena_free(&a);

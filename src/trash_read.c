@@ -156,7 +156,7 @@ int trash_each(const char *place, struct slice id, item_fn *fn, void *ctx, struc
 
 /* ---- emptying ---- */
 
-static int remove_files(int folder, const char *what, struct error *err)
+static int remove_files(int folder, const char *what, bool only_notes, struct error *err)
 {
 	DIR *d = sys_opendir_at(folder, ".", what, err);
 	struct dirent *e;
@@ -166,7 +166,8 @@ static int remove_files(int folder, const char *what, struct error *err)
 		return -1;
 	/* removing what was read already does not disturb the reading of the rest */
 	while ((r = sys_readdir(d, what, &e, err)) == 1)
-		if (unlinkat(folder, e->d_name, 0) < 0 && errno != ENOENT)
+		if ((!only_notes || slice_ends(slice_from(e->d_name), SLICE(".json"))) &&
+		    unlinkat(folder, e->d_name, 0) < 0 && errno != ENOENT)
 			error_sys(err, errno, "%s/%s", what, e->d_name);
 	closedir(d);
 	return err->code == ERROR_NONE ? r : -1;
@@ -183,8 +184,11 @@ static int empty_folder(int folder, const char *what, bool dry_run, size_t *mess
 	r = saved_ids_read(folder, what, &ids, err);
 	*messages = ids.count;
 	saved_ids_free(&ids);
+	/* notes first: cut off anywhere, a message is in the trash whole or not at all */
 	if (r == 0 && !dry_run)
-		r = remove_files(folder, what, err);
+		r = remove_files(folder, what, true, err);
+	if (r == 0 && !dry_run)
+		r = remove_files(folder, what, false, err);
 	return r < 0 ? -1 : 1;
 }
 
@@ -198,7 +202,7 @@ int trash_empty_run(const char *place, const char *run, bool dry_run, size_t *me
 		return -1;
 	folder = sys_open_subdir(base, run, false, run, err);
 	r = folder < 0 ? -1 : empty_folder(folder, run, dry_run, messages, err);
-	if (r == 1 && !dry_run && unlinkat(base, run, AT_REMOVEDIR) < 0)
+	if (r == 1 && !dry_run && (unlinkat(base, run, AT_REMOVEDIR) < 0 || fsync(base) < 0))
 		r = error_sys(err, errno, "%s/%s", place, run);
 	sys_close(folder);
 	sys_close(base);

@@ -29,7 +29,9 @@ int trash_each(const char *place, struct slice id,
 	       bool (*fn)(void *ctx, const struct trash_item *item), void *ctx, struct error *err);
 
 /* Remove for good what a run put into the trash: 1 with the number of messages; 0 when the run has
- * not ended; -1. In a dry run it only counts. */
+ * not ended; -1. In a dry run it only counts. Killed between any two system calls, each message is
+ * there whole or not at all, and the same again removes the rest. This is no run: the journal does
+ * not tell of it, and an undo of the delete finds that the message is no longer in the trash. */
 int trash_empty_run(const char *place, const char *run, bool dry_run, size_t *messages,
 		    struct error *err);
 

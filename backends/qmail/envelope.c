@@ -79,14 +79,30 @@ static size_t bytes_of(const json_t *changes)
 	return n;
 }
 
-/* Put records back where they were: each place is one in the text that had them all. */
+static bool has_recipient(struct slice text, struct slice address)
+{
+	struct record r;
+
+	while (record_next(&text, &r) == 1)
+		if (r.type == 'T' && slice_eq(r.text, address))
+			return true;
+	return false;
+}
+
+/* Put records back where they were: each place is one in the text that had them all. Where no
+ * record begins there by now, at the end. Of several, all went in one step: one that is there means
+ * that they never went, or are back. */
 static int put_back(struct slice old, struct buf *b, struct envelope_edit *e)
 {
+	for (size_t i = 0; i < e->count; i++)
+		if (has_recipient(old, e->list[i].address))
+			return 0;
 	for (size_t i = 0; i < e->count; i++) {
 		size_t before = e->list[i].at - b->n;
 
-		if (e->list[i].at < b->n || before > old.n)
-			return 0;
+		if (e->list[i].at < b->n || before > old.n ||
+		    (before > 0 && old.p[before - 1] != '\0'))
+			before = old.n;
 		put(b, slice_take(old, before));
 		old = slice_skip(old, before);
 		put(b, SLICE("T"));

@@ -315,6 +315,9 @@ static int put_file(struct action *a, struct held *h, enum qmail_file f, struct 
 	uint64_t n = held_pin(h)->n;
 
 	as.mtime = mtime;
+	/* whoever submits a message leaves his group on both its files */
+	if (f == FILE_INTD)
+		as.gid = ((struct restore *)held_pin(h)->op)->s.mess_st.st_gid;
 	if (new_file_write(a, f, n, text, &as, err) < 0)
 		return -1;
 	*made = true;
@@ -344,7 +347,9 @@ static int put_all(struct action *a, struct held *h, struct restore *r, struct e
 		return -1;
 	if (!r->by_todo)
 		return put_queued(a, h, r, err);
-	return put_file(a, h, FILE_INTD, r->s.envelope, NULL, true, &r->intd, err);
+	return put_file(a, h, FILE_INTD, r->s.envelope,
+			a->args->keep_age && r->s.todo.p ? &r->s.todo_time : NULL, true, &r->intd,
+			err);
 }
 
 static int set_id(struct held *h, struct error *err)

@@ -99,7 +99,10 @@ static int put_file(struct action *a, struct held *h, enum qmail_file f, struct 
 	as.mtime = mtime;
 	if (new_file_write(a, f, held_pin(h)->n, text, &as, err) < 0)
 		return -1;
-	return new_file_replace(a, f, held_pin(h)->n, err);
+	if (new_file_replace(a, f, held_pin(h)->n, err) == 0)
+		return 0;
+	new_file_discard(a, f, held_pin(h)->n);
+	return -1;
 }
 
 int preprocess_write(struct action *a, struct held *h, struct preprocess *p,
@@ -121,13 +124,12 @@ int preprocess_write(struct action *a, struct held *h, struct preprocess *p,
 int preprocess_commit(struct action *a, struct held *h, struct error *err)
 {
 	const struct pin *p = held_pin(h);
+	enum qmail_file intd = p->todo_file == FILE_TODO ? FILE_INTD : FILE_INTD_OTHER;
 
-	if (step_unlink(a, p->todo_file, p->n, err) < 0)
+	/* as qmail does it: an intd that stayed would be in the way of the number's next message */
+	if (step_unlink(a, intd, p->n, err) < 0 || step_sync(a, intd, p->n, err) < 0)
 		return -1;
-	return step_unlink(a, p->todo_file == FILE_TODO ? FILE_INTD : FILE_INTD_OTHER, p->n, err) <
-		       0
-		   ? -1
-		   : 0;
+	return step_unlink(a, p->todo_file, p->n, err) < 0 ? -1 : 0;
 }
 
 void preprocess_discard(struct action *a, struct held *h, const struct preprocess *p)

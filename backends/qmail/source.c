@@ -63,7 +63,7 @@ int source_open(struct held *h, struct source *s, struct error *err)
 	if (open_mess(h, s, err) < 0 || read_role(h, "info", &s->info, &s->info_time, err) < 0 ||
 	    read_role(h, "local", &s->local, &s->local_time, err) < 0 ||
 	    read_role(h, "remote", &s->remote, &s->remote_time, err) < 0 ||
-	    read_role(h, "todo", &s->todo, NULL, err) < 0 ||
+	    read_role(h, "todo", &s->todo, &s->todo_time, err) < 0 ||
 	    read_role(h, "bounce", &s->bounce, &s->bounce_time, err) < 0)
 		return -1;
 	if (s->todo.p || s->info.p)

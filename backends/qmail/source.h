@@ -12,7 +12,7 @@ struct source {
 	struct slice mess_name;
 	struct slice info, local, remote, todo,
 	    bounce; /* contents; none when it had no such file */
-	struct timespec info_time, local_time, remote_time, bounce_time;
+	struct timespec info_time, local_time, remote_time, todo_time, bounce_time;
 	struct slice envelope; /* as todo and intd are to have it; once source_envelope() made it */
 };
 

@@ -210,6 +210,9 @@ class Qmail(World):
         for message in self.messages:
             for path in self.leavings(out, message):
                 out.pop(path)
+            for queue in (QUEUE, "a/other", "b/other"):
+                if f"{queue}/todo/{message}" in out:  # of no use from then on
+                    out.pop(f"{queue}/intd/{message}", None)
         for path, node in out.items():
             m = FILE_HERE.match(path)
             if m and m.group(1) in CHANNELS:
@@ -245,12 +248,15 @@ class Qmail(World):
         found = {}
         for queue in (QUEUE, "a/other", "b/other"):
             files = self.files(tree, queue, message)
+            if "todo" in files:  # what lies beside it means nothing
+                files = {role: files[role] for role in ("todo", "intd", "bounce") if role in files}
             if "info" in files or "todo" in files:
                 found.update({f"{queue}/{role}/{message}": node for role, node in files.items() if role != "mess"})
         return found
 
     def visible(self, path):
-        return FILE.match(path) is not None and f"/{path.split('/')[2]}/" in "/info/todo/bounce/"
+        roles = ("todo", "bounce") if self.row.victims == ("new",) else ("info", "todo", "bounce")
+        return FILE.match(path) is not None and path.split("/")[2] in roles
 
     def check_message(self, message, tree, before, after, row):
         complaints, alive = [], []
@@ -278,11 +284,12 @@ class Qmail(World):
             complaints += [f"{r} without mess" for r in ("info", "todo") if r in has]
         if "bounce" in has and not has & {"info", "todo"} and not (row.kind in ("back", "move") and "mess" in has):
             complaints.append("a bounce file that the next message with this number will send")
-        if "todo" in has and "intd" not in has:
+        # it goes before todo when qmail takes a message up, too; and nobody reads it once todo is there
+        if "todo" in has and "intd" not in has and row.done not in ("drop", "bounce"):
             complaints.append("todo without intd")
         if "info" in has and "intd" in has and "todo" not in has:
             complaints.append("intd beside info")
-        if "todo" in has and files["todo"].ino != files["intd"].ino:
+        if {"todo", "intd"} <= has and files["todo"].ino != files["intd"].ino and row.done != "drop":
             complaints.append("todo is not intd")
         return complaints
 
@@ -320,7 +327,7 @@ class Qmail(World):
         marked = pending(was) - pending(files)
         if marked and row.words[0] == "bounce" and files.get("bounce") is None:
             complaints.append(f"{sorted(marked)} are done, and no note says why")
-        if row.kind == "edit" and "info" in files and not pending(files) and "bounce" not in files:
+        if row.kind == "edit" and "todo" not in files and not pending(files) and "bounce" not in files:
             complaints.append("nobody is pending and there is no note: it would end without a word")
         if not pending(files) and pending(was) and row.kind in ("trash", "purge") and "bounce" in files:
             complaints.append("the bounce file is sent when the message ends")

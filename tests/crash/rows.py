@@ -1,4 +1,16 @@
-"""The table of actions that are killed, failed and cut off from power: a row each."""
+"""The table of actions that are killed, failed and cut off from power: a row each.
+
+A new row is one line of ROWS: a name, the MTA, the words of the command as one would type them (behind the fixed ones of
+World.argv: queue, clock, journal, trash), the messages it is about, and what becomes of them (Row.kind). Commands in
+`before` are run first; @RUN@ is the run that the last of them made, @ROOT@ the directory of the world (a/ and b/ below it
+are two filesystems). The messages are those of sendmail.py and qmail.py, which lay out a small queue and know what must
+hold in it; a row that needs other messages adds them there (LAYOUTS, RECORDED). The command must do something to each of its
+messages when nothing disturbs it ("reference"), and it must make the same calls each time: --jobs 1, no shuffled names.
+
+One row, one part of its proof: CRASH_ROWS="sendmail_expire =kills" tests/crash/crash.sh; the parts are methods of Proof
+in proof.py: order, kills, faults, shorts, prefixes. What is wrong is printed below the line of its part, with the call
+where it happened.
+"""
 
 from dataclasses import dataclass, field
 
@@ -14,11 +26,13 @@ class Row:
     words: list
     victims: tuple  # messages that it is about
     # "edit": they stay; "trash": into the trash; "purge": gone; "move": into another queue; "copy": saved too;
-    # "back": out of the trash
+    # "back": out of the trash; "ask": nothing happens but that the MTA is asked; "tidy": what
+    # was kept is removed for good (tidy.py)
     kind: str = "edit"
     before: list = field(default_factory=list)  # commands that are run first
     trash: str = "a/trash"
     checked: bool = False  # the checker is tried on it, with damage that is planted
+    layout: str = "flat"  # sendmail: which recorded queue (sendmail.py)
     live: bool = False  # qmail: qmail-send runs
 
     live_before: bool = True  # and has run during the commands before
@@ -30,6 +44,17 @@ class Row:
     def undo(self):
         """Can `mtaq undo` bring everything back?"""
         return not self.lasting and self.kind in ("edit", "trash", "move") and self.words[0] != "retry"
+
+    @property
+    def done(self):
+        """The action that is done, or taken back."""
+        return (self.before[-1] if self.words[0] == "undo" else self.words)[0]
+
+    @property
+    def asks(self):
+        """Is the MTA's own program run?"""
+        return self.mta == "sendmail" and (self.kind == "ask" or "--try" in self.words)
+
     @property
     def elsewhere(self):
         """Does it go to another file system?"""
@@ -39,6 +64,11 @@ class Row:
     def title(self):
         """For the one who reads the results."""
         return f"{self.mta} {self.name}"
+
+
+def by_id(*ids):
+    """Words that select messages by their ids, and find none when they are gone."""
+    return ["-e", "id in (" + ", ".join(f'"{i}"' for i in ids) + ")"]
 
 
 def by_sender(*senders):
@@ -53,6 +83,9 @@ TWO_IDS = (s.NEWS, s.OWNER)
 PLAIN = by_sender("news@example.com", "edgar@example.com")
 PLAIN_IDS = (s.NEWS, s.EDGAR)
 PAIR_IDS = ("otto", "letter")
+SPLIT, GROUPS = by_id(*s.SPLIT_PAIR), by_id(*s.GROUP_PAIR)
+
+NEW = by_sender("uwe@local.example.test")
 
 EXPIRE, HOLD, DELETE = (["expire"] + TWO, ["hold"] + TWO, ["delete"] + TWO)
 DROP = ["drop", "--recipient", "plain@example.net"] + PLAIN
@@ -63,6 +96,9 @@ Q_DELETE = ["delete"] + PAIR
 Q_MOVE = ["move", "--to", "@ROOT@/a/other"] + PAIR
 Q_BOUNCE = ["bounce", "--reason", "It is enough."] + PAIR
 Q_DROP = ["drop", "--recipient", "@grey.example.net"] + PAIR
+LATER = ["-o", "0s", "--clock", "@1999999999"]
+N_DELETE, N_BOUNCE = ["delete"] + NEW, ["bounce"] + NEW
+N_DROP = ["drop", "--recipient", "one@example.com"] + NEW
 
 ROWS = [
     Row("expire", "sendmail", EXPIRE, TWO_IDS, checked=True),
@@ -88,6 +124,24 @@ ROWS = [
     Row("undo of expire", "sendmail", UNDO, TWO_IDS, before=[EXPIRE]),
     Row("undo of hold", "sendmail", UNDO, TWO_IDS, before=[HOLD]),
     Row("undo of drop", "sendmail", UNDO, PLAIN_IDS, before=[DROP]),
+    Row("retry", "sendmail", ["retry"] + TWO, TWO_IDS, "ask"),
+    Row("expire --try", "sendmail", EXPIRE + ["--try"], TWO_IDS),
+    Row("bounce, groups", "sendmail", ["bounce"] + GROUPS, s.GROUP_PAIR, layout="groups"),
+    Row("hold, split", "sendmail", ["hold"] + SPLIT, s.SPLIT_PAIR, layout="split"),
+    Row("delete, split", "sendmail", ["delete"] + SPLIT, s.SPLIT_PAIR, "trash", layout="split"),
+    Row("delete --purge, split", "sendmail", ["delete", "--purge"] + SPLIT, s.SPLIT_PAIR, "purge", layout="split"),
+    Row("move, split", "sendmail", ["move", "--to", "@ROOT@/a/other"] + SPLIT, s.SPLIT_PAIR, "move", layout="split"),
+    Row("undo of delete, split", "sendmail", UNDO, s.SPLIT_PAIR, "back", layout="split", before=[["delete"] + SPLIT]),
+    Row("delete, groups", "sendmail", ["delete"] + GROUPS, s.GROUP_PAIR, "trash", layout="groups"),
+    Row("delete --purge, groups", "sendmail", ["delete", "--purge"] + GROUPS, s.GROUP_PAIR, "purge", layout="groups"),
+    Row("move, groups", "sendmail", ["move", "--to", "@ROOT@/a/other"] + GROUPS, s.GROUP_PAIR, "move", layout="groups",
+        lasting=True),  # d lines stay away
+    Row("move to another group", "sendmail", ["move", "--to", "@ROOT@/a/mqueue/qmain2"] + GROUPS, s.GROUP_PAIR, "move",
+        layout="groups"),
+    Row("undo of delete, groups", "sendmail", UNDO, s.GROUP_PAIR, "back", layout="groups", before=[["delete"] + GROUPS]),
+    Row("trash empty", "sendmail", ["trash", "empty"] + LATER, TWO_IDS, "tidy", before=[DELETE]),
+    Row("journal prune", "sendmail", ["journal", "prune"] + LATER, (), "tidy", before=[EXPIRE, DELETE]),
+    Row("trash empty", "qmail", ["trash", "empty"] + LATER, PAIR_IDS, "tidy", before=[Q_DELETE]),
     Row("expire, live", "qmail", ["expire"] + PAIR, PAIR_IDS, live=True),
     Row("expire", "qmail", ["expire"] + PAIR, PAIR_IDS, checked=True),
     Row("requeue, live", "qmail", ["requeue"] + PAIR, PAIR_IDS, live=True),
@@ -111,6 +165,13 @@ ROWS = [
     Row("undo of bounce", "qmail", UNDO, PAIR_IDS, before=[Q_BOUNCE]),
     Row("undo of expire", "qmail", UNDO, PAIR_IDS, before=[["expire"] + PAIR]),
     Row("undo of drop", "qmail", UNDO, PAIR_IDS, before=[Q_DROP]),
+    Row("delete of a new one", "qmail", N_DELETE, ("new",), "trash"),
+    Row("delete --purge of a new one", "qmail", N_DELETE + ["--purge"], ("new",), "purge"),
+    Row("bounce of a new one", "qmail", N_BOUNCE, ("new",), lasting=True),
+    Row("drop of a new one", "qmail", N_DROP, ("new",)),
+    Row("save of a new one", "qmail", ["save", "--to", "@ROOT@/a/saved"] + NEW, ("new",), "copy", again=(0, 1)),
+    Row("undo of delete of a new one", "qmail", UNDO, ("new",), "back", before=[N_DELETE]),
+    Row("undo of drop of a new one", "qmail", UNDO, ("new",), before=[N_DROP]),
 ]
 
 

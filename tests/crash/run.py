@@ -14,6 +14,7 @@ from planted import Planted
 from proof import TOLD, Proof
 from qmail import CASES, Qmail
 from sendmail import Sendmail
+from tidy import Tidy
 
 CHECKER = "checker: "
 PARTS = ("reference", "order", "kills", "faults", "shorts", "prefixes")
@@ -45,16 +46,18 @@ class Worker:
             os.mkdir(place)
             subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "none", place], check=True)
 
-    def world(self, mta):
-        """The world of an MTA."""
-        if mta not in self.worlds:
-            if mta == "sendmail":
-                recorded = unpack(os.path.join(self.fixtures, "sendmail/flat.tar"), self.scratch + "/flat")
-                self.worlds[mta] = Sendmail(self.root, self.program, recorded, self.lister())
+    def world(self, row):
+        """The world of a row."""
+        kind = row.mta, row.layout
+        if kind not in self.worlds:
+            if row.mta == "sendmail":
+                recorded = unpack(f"{self.fixtures}/sendmail/{row.layout}.tar", f"{self.scratch}/{row.layout}")
+                lister = self.lister() if row.layout == "flat" else None
+                self.worlds[kind] = Sendmail(self.root, self.program, recorded, row.layout, lister)
             else:
                 cases = {c: unpack(f"{self.fixtures}/qmail/{c}.tar", f"{self.scratch}/{c}") for c in CASES}
-                self.worlds[mta] = Qmail(self.root, self.program, cases)
-        return self.worlds[mta]
+                self.worlds[kind] = Qmail(self.root, self.program, cases)
+        return self.worlds[kind]
 
     def lister(self):
         """Words that run the real sendmail, whose private configuration tests/private-sendmail.sh has made."""
@@ -68,11 +71,11 @@ class Worker:
 
     def prove(self, row, parts, checker):
         """All parts of a row's proof; each a dict. A title that begins with CHECKER is about the checker itself."""
-        world = self.world(row.mta)
-        tracer = strace.Tracer(world.env, self.root, os.path.join(self.scratch, "strace"))
+        world = self.world(row)
+        tracer = strace.Tracer(world.env, self.root, os.path.join(self.scratch, "strace"), row.asks)
         if checker:
             return [{**p.result(), "seconds": 0} for p in Planted(row, world, tracer).all()]
-        proof = Proof(row, world, tracer)
+        proof = (Tidy if row.kind == "tidy" else Proof)(row, world, tracer)
         results = []
         for part in parts:
             begun = time.monotonic()

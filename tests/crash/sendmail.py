@@ -18,18 +18,32 @@ NEWS, OWNER, BOUNCE, EMPTY, SIBLING = (
     "60DC00vI017063",
 )
 EDGAR = "60FA00pF016293"
+# In other layouts: two of q2/{qf,df}; one envelope in qmain1/ and bulk/b1/, with one data file in slow/, where a third
+# message has it too.
+SPLIT_PAIR = ("60CL00St017259", "60D400QG017254")
+GROUP_PAIR = ("60F900s0017387", "60F900s1017387")
+LAYOUTS = {
+    "flat": (NEWS, OWNER, BOUNCE, EMPTY, SIBLING, EDGAR),
+    "split": SPLIT_PAIR + ("60DB005x017249", "60EH00tW017323"),
+    "groups": GROUP_PAIR + ("60F900rx017387", "60F700bC017389", "60F800Vr017414"),
+}
+# Where messages are taken to, for all of them.
+ELSEWHERE = ("a/other", "b/other")
+# Says that it is sendmail, and does nothing.
+STAND_IN = b"#!/bin/sh\ncase $1 in -d0.1) echo 'Version 8.17.1' ;; esac\n"
 
 
 class Sendmail(World):
-    """One flat directory with six messages, and beside it another that messages can be moved to."""
+    """A queue of a few messages, and beside it another directory that messages can be moved to."""
 
     clock = "@1768478400"
-    messages = (NEWS, OWNER, BOUNCE, EMPTY, SIBLING, EDGAR)
 
-    def __init__(self, root, program, recorded, lister):
+    def __init__(self, root, program, recorded, layout, lister):
         """`recorded`: where the recorded queue is unpacked; `lister`: words that run the real sendmail, or None."""
         super().__init__(root, program)
-        self.lister = lister
+        self.messages = LAYOUTS[layout]
+        # it lists one directory at a time
+        self.lister = lister if layout == "flat" else None
         self.listed = set()  # states that the real sendmail has read
         tree = trees.read_tree(recorded)
         self.template = {p: n for p, n in tree.items() if self.wanted(p)}
@@ -39,13 +53,17 @@ class Sendmail(World):
 
     def wanted(self, path):
         """Is this of the recording used?"""
-        return not path.startswith("mqueue/") or path[9:] in self.messages
+        name = path.rpartition("/")[2]
+        return not re.match("[a-zA-Z]f[0-9]", name) or name[2:] in self.messages
 
     def queue_spec(self):
-        return f"sendmail:{self.path(QUEUE)},cf={self.path('a/mail/sendmail.cf')}"
+        return f"sendmail:{self.path(QUEUE)},cf={self.path('a/mail/sendmail.cf')},sendmail={self.path('a/program')}"
 
     def lay_out(self):
         trees.write_tree(self.path("a"), self.template)
+        with open(self.path("a/program"), "wb") as f:
+            f.write(STAND_IN)
+            os.fchmod(f.fileno(), 0o755)
         owner = self.template["mqueue"]
         for place in ("a/other", "b/other"):
             os.mkdir(self.path(place))
@@ -69,12 +87,20 @@ class Sendmail(World):
 
     def is_queue(self, folder):
         """Does sendmail read this directory?"""
-        return folder in (QUEUE, "a/other", "b/other")
+        return folder in ELSEWHERE or (folder + "/").startswith(QUEUE + "/")
 
     def controls(self, tree, message):
         """Where sendmail finds a message."""
         return [p for p in tree if self.is_queue(p.rpartition("/")[0]) and p.rpartition("/")[2][:2] in CONTROL
                 and p.rpartition("/")[2][2:] == message]
+
+    def data_of(self, control, node):
+        """Where the data file of a control file is: beside it, in df/, or where its d line says."""
+        folder, _, name = control.rpartition("/")
+        says = re.search(rb"^d(.+)$", node.data, re.M) if folder not in ELSEWHERE else None
+        if says:
+            folder = f"{QUEUE}/{says.group(1).decode()}"
+        return f"{re.sub('/qf$', '/df', folder)}/df{name[2:]}"
 
     def body(self, before, message):
         """The bytes that must never be lost: of its data file, wherever it lay."""
@@ -91,7 +117,7 @@ class Sendmail(World):
         body = self.body(before, message)
         for path in controls:
             complaints += self.check_control(path, message, tree, before, after, row)
-            data = tree.get(f"{path.rpartition('/')[0]}/df{message}")
+            data = tree.get(self.data_of(path, tree[path]))
             if data is None:
                 complaints.append(f"{path} is visible without its data file")
             elif data.data != body:
@@ -154,13 +180,14 @@ class Sendmail(World):
             return False
         ends = [tree[f"{places[k]}/.mtaq-{k}.{message}.PID"].data for k in ("out", "in")]
         data = tree.get(f"{places['in']}/df{message}")
+        ends = [re.sub(rb"(?m)^d.*\n", b"", e) for e in ends]  # it means nothing in another queue
         return ends[0] == ends[1] and data is not None and data.data == body
 
     def leavings(self, tree, message):
         """Data files without a control file beside them: nobody looks at them."""
-        homes = {p.rpartition("/")[0] for p in self.controls(tree, message)}
+        used = {self.data_of(p, tree[p]) for p in self.controls(tree, message)}
         found = {p for p in tree if p.rpartition("/")[2] == "df" + message}
-        orphans = {p for p in found if self.is_queue(p.rpartition("/")[0]) and p.rpartition("/")[0] not in homes}
+        orphans = {p for p in found if self.is_queue(p.rpartition("/")[0]) and p not in used}
         return orphans | self.saved_leavings(tree, message)
 
     def time_is_idle(self, path):

@@ -173,13 +173,14 @@ def execute(argv, env, cwd):
 class Tracer:
     """Runs of the program under strace, with a scratch file for what strace writes."""
 
-    def __init__(self, env, cwd, log):
+    def __init__(self, env, cwd, log, starts=False):
+        """`starts`: it starts other programs, whose calls are not its own."""
         self.env = env
         self.cwd = cwd
         self.log = log
-        self.base = ["strace", "-f", "-qqq", "-e", "signal=none", "-o", log]
-        # Faster, as the program stops only where it is asked to; but strace cannot send signals then.
-        self.fast = self.base + ["--seccomp-bpf"]
+        self.base = ["strace", "-f", "-qqq", "-e", "signal=none", "-o", log] + (["-b", "execve"] if starts else [])
+        # Faster, as the program stops only where it is asked to; but strace cannot send signals then, nor let go.
+        self.fast = self.base + ([] if starts else ["--seccomp-bpf"])
 
     def record(self, argv):
         """The outcome, and all calls that matter."""

@@ -200,6 +200,39 @@ static void test_drop_todo(void **state)
 	box_close(&b);
 }
 
+/* Two drops taken back in the order in which they were made, and each once more: everybody is there
+ * again, once. */
+static void test_drop_todo_undo(void **state)
+{
+	static const char *const who[2] = {"one@example.com", "ok@local.example.test"};
+	json_t *changes[2];
+	struct box b;
+	struct act t;
+
+	(void)state;
+	box_open(&b, "todo.tar");
+	act_shell(&b, "printf 'u33\\0p11581\\0Fuwe@local.example.test\\0Tone@example.com\\0"
+		      "Tmore@example.com\\0Tok@local.example.test\\0' >todo/1148105");
+	t = on(&b, OP_DROP);
+	for (int i = 0; i < 2; i++) {
+		t.args.recipient = who[i];
+		assert_int_equal(act_on(&t, 1148105), ACT_DONE);
+		changes[i] = json_deep_copy(t.changes);
+	}
+	for (int i = 0; i < 4; i++) {
+		json_decref(t.changes);
+		t.changes = json_deep_copy(changes[i / 2]);
+		assert_int_equal(act_undo(&t, 1148105), i % 2 ? ACT_ALREADY : ACT_DONE);
+	}
+	assert_records(&b, FILE_TODO, 1148105,
+		       "u33|p11581|Fuwe@local.example.test|Tone@example.com|Tmore@example.com|"
+		       "Tok@local.example.test|");
+	json_decref(changes[0]);
+	json_decref(changes[1]);
+	act_free(&t);
+	box_close(&b);
+}
+
 /* Given up between the steps: nothing is left. */
 static void test_given_up(void **state)
 {
@@ -480,6 +513,7 @@ int main(void)
 	    cmocka_unit_test(test_drop_meanwhile),
 	    cmocka_unit_test(test_drop_other_record),
 	    cmocka_unit_test(test_drop_todo),
+	    cmocka_unit_test(test_drop_todo_undo),
 	    cmocka_unit_test(test_given_up),
 	    cmocka_unit_test(test_bounce),
 	    cmocka_unit_test(test_bounce_more),
