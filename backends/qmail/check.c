@@ -228,13 +228,19 @@ static void examine_chunk(void *ctx, size_t i)
 		examine(&k->c, k->suspects.v[n], &k->sinks[i]);
 }
 
+/* The order in which files are moved to their place: info only when its recipients are there, or
+ * the message would seem to be finished; mess only when info is, or it would be cleaned away. */
+static int rank(enum qmail_dir dir)
+{
+	return dir == DIR_MESS ? 2 : dir == DIR_INFO;
+}
+
 static int by_place(const void *a, const void *b)
 {
 	const struct odd *x = a, *y = b;
 
-	/* info last: it makes a message of the rest */
-	if ((x->dir == DIR_INFO) != (y->dir == DIR_INFO))
-		return x->dir == DIR_INFO ? 1 : -1;
+	if (rank(x->dir) != rank(y->dir))
+		return rank(x->dir) - rank(y->dir);
 	if (x->dir != y->dir)
 		return x->dir < y->dir ? -1 : 1;
 	if (x->d != y->d)

@@ -25,6 +25,7 @@ enum qmail_code {
 	CODE_SECOND_INFO,
 	CODE_OTHER_NUMBER,
 	CODE_HALF_RENAMED,
+	CODE_WRONG_DIRECTORY,
 	CODE_RECIPIENTS_DAMAGED,
 	CODE_MESS_EMPTY,
 	CODE_MESS_NOT_A_FILE,
@@ -35,7 +36,6 @@ enum qmail_code {
 	CODE_RECIPIENTS_NOT_A_FILE,
 	CODE_TODO_DAMAGED,
 	CODE_TODO_NOT_A_FILE,
-	CODE_WRONG_DIRECTORY,
 	CODE_WRONG_OWNER,
 	CODE_WRONG_MODE,
 	CODE_DIRECTORY_MISSING,
@@ -130,9 +130,10 @@ struct check {
  * be read to its end. */
 int names_read(const struct queue_qmail *q, enum qmail_dir dir, int d, struct numbers *numbers,
 	       struct odds *odds, struct error *err);
-/* The name under which a message is between two numbers, in all of its directories. */
-void half_name(uint64_t from, uint64_t to, char out[PLACE_NAME]);
-bool half_parse(struct slice name, uint64_t *from, uint64_t *to);
+/* The name under which a message is between two numbers, in all of its directories. `shown`: of
+ * mess when the new number is its own, and what has that number is too. */
+void half_name(uint64_t from, uint64_t to, bool shown, char out[PLACE_NAME]);
+bool half_parse(struct slice name, uint64_t *from, uint64_t *to, bool *shown);
 
 /* ---- check_place.c: where files belong ---- */
 

@@ -317,7 +317,8 @@ static void check_envelope(const struct exam *e, unsigned has)
 		enum qmail_file todo = actual(e->l, FILE_TODO);
 
 		check_file(e, todo, CODE_TODO_NOT_A_FILE, TEXT_TODO, CODE_TODO_DAMAGED);
-		if (S_ISREG(e->l->st[todo].st_mode))
+		/* qmail-clean, when it was cut off, has removed intd already */
+		if (S_ISREG(e->l->st[todo].st_mode) && (has & IN_INTD))
 			check_links(e, todo, 2);
 		return;
 	}

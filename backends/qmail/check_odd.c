@@ -57,7 +57,7 @@ static void half_renamed(const struct check *c, const struct odd *o, struct slic
 		return;
 	f = tell(c, o, CODE_HALF_RENAMED, dir, s, "is to be ", o->to);
 	f->id = arena_printf(&s->arena, "%llu", (unsigned long long)o->to);
-	f->aux = f->name;
+	f->alone = true;
 }
 
 void examine_odd(const struct check *c, const struct odd *o, struct sink *s)

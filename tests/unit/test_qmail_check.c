@@ -86,17 +86,23 @@ static void test_hidden_names(void **state)
 {
 	uint64_t from, to;
 	char name[PLACE_NAME];
+	bool shown;
 
 	(void)state;
-	half_name(206850, UINT64_MAX, name);
+	half_name(206850, UINT64_MAX, false, name);
 	assert_string_equal(name, ".mtaq-number.206850.18446744073709551615");
-	assert_true(half_parse(slice_from(name), &from, &to));
+	assert_true(half_parse(slice_from(name), &from, &to, &shown));
+	assert_false(shown);
 	assert_int_equal(from, 206850);
 	assert_true(to == UINT64_MAX);
-	assert_false(half_parse(SLICE(".mtaq-number.1"), &from, &to));
-	assert_false(half_parse(SLICE(".mtaq-number.1.x"), &from, &to));
-	assert_false(half_parse(SLICE(".mtaq-number..2"), &from, &to));
-	assert_false(half_parse(SLICE(".mtaq.1.2"), &from, &to));
+	half_name(1, 2, true, name);
+	assert_true(half_parse(slice_from(name), &from, &to, &shown));
+	assert_true(shown && from == 1 && to == 2);
+	assert_false(half_parse(SLICE(".mtaq-number.1.2.showy"), &from, &to, &shown));
+	assert_false(half_parse(SLICE(".mtaq-number.1"), &from, &to, &shown));
+	assert_false(half_parse(SLICE(".mtaq-number.1.x"), &from, &to, &shown));
+	assert_false(half_parse(SLICE(".mtaq-number..2"), &from, &to, &shown));
+	assert_false(half_parse(SLICE(".mtaq.1.2"), &from, &to, &shown));
 	/* a run of another action sweeps away what begins so */
 	assert_false(slice_starts(slice_from(name), SLICE(".mtaq.")));
 }
@@ -202,8 +208,6 @@ static void check(struct told *t)
 }
 
 static const char broken[] =
-    "stray mess/9/name with space\n"
-    "wrong-directory mess/12/1148075: qmail looks in 7\n"
     "stray local/1/esc\033[31m\n"
     "stray remote/7/1148000.bak\n"
     "stray todo/README\n"
@@ -214,7 +218,9 @@ static const char broken[] =
     "stray info/3/core\n"
     "wrong-directory info/6/1148073: qmail looks in 5\n"
     "second-info info/16/1147962\n"
-    "wrong-directory info/23/999988: qmail looks in 17\n";
+    "wrong-directory info/23/999988: qmail looks in 17\n"
+    "stray mess/9/name with space\n"
+    "wrong-directory mess/12/1148075: qmail looks in 7\n";
 
 static const char broken_messages[] =
     "orphan-recipients local/13/999984\n"
