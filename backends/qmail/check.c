@@ -228,19 +228,10 @@ static void examine_chunk(void *ctx, size_t i)
 		examine(&k->c, k->suspects.v[n], &k->sinks[i]);
 }
 
-/* The order in which files are moved to their place: info only when its recipients are there, or
- * the message would seem to be finished; mess only when info is, or it would be cleaned away. */
-static int rank(enum qmail_dir dir)
-{
-	return dir == DIR_MESS ? 2 : dir == DIR_INFO;
-}
-
 static int by_place(const void *a, const void *b)
 {
 	const struct odd *x = a, *y = b;
 
-	if (rank(x->dir) != rank(y->dir))
-		return rank(x->dir) - rank(y->dir);
 	if (x->dir != y->dir)
 		return x->dir < y->dir ? -1 : 1;
 	if (x->d != y->d)

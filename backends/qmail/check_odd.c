@@ -26,6 +26,16 @@ static struct finding *tell(const struct check *c, const struct odd *o, enum qma
 	return f;
 }
 
+/* The order in which files are moved to their place: info only when its recipients are there, or
+ * the message would seem to be finished; mess only when info is, or it would be cleaned away; and
+ * what is hidden comes last, when the rest is as it should be. */
+static unsigned rank_of(enum qmail_dir dir)
+{
+	return dir == DIR_MESS ? 2 : dir == DIR_INFO;
+}
+
+enum { RANK_HALF = 3 };
+
 static void misplaced(const struct check *c, const struct odd *o, struct slice dir, struct sink *s)
 {
 	struct error err = ERROR_INIT;
@@ -45,6 +55,7 @@ static void misplaced(const struct check *c, const struct odd *o, struct slice d
 		found = tell(c, o, CODE_WRONG_DIRECTORY, dir, s, "qmail looks in ",
 			     (uint64_t)place_split(c->q, o->dir, o->n));
 	found->id = found->name;
+	found->rank = rank_of(o->dir);
 }
 
 static void half_renamed(const struct check *c, const struct odd *o, struct slice dir,
@@ -58,6 +69,7 @@ static void half_renamed(const struct check *c, const struct odd *o, struct slic
 	f = tell(c, o, CODE_HALF_RENAMED, dir, s, "is to be ", o->to);
 	f->id = arena_printf(&s->arena, "%llu", (unsigned long long)o->to);
 	f->alone = true;
+	f->rank = RANK_HALF;
 }
 
 void examine_odd(const struct check *c, const struct odd *o, struct sink *s)

@@ -208,6 +208,8 @@ static void check(struct told *t)
 }
 
 static const char broken[] =
+    "stray mess/9/name with space\n"
+    "wrong-directory mess/12/1148075: qmail looks in 7\n"
     "stray local/1/esc\033[31m\n"
     "stray remote/7/1148000.bak\n"
     "stray todo/README\n"
@@ -218,9 +220,7 @@ static const char broken[] =
     "stray info/3/core\n"
     "wrong-directory info/6/1148073: qmail looks in 5\n"
     "second-info info/16/1147962\n"
-    "wrong-directory info/23/999988: qmail looks in 17\n"
-    "stray mess/9/name with space\n"
-    "wrong-directory mess/12/1148075: qmail looks in 7\n";
+    "wrong-directory info/23/999988: qmail looks in 17\n";
 
 static const char broken_messages[] =
     "orphan-recipients local/13/999984\n"
