@@ -131,15 +131,16 @@ def todo_bytes(q, rng, taken):
 
 
 def odd_type(q, rng, taken):
-    role = rng.choice(["info", "local", "remote", "mess", "todo"])
-    if not q.whole(role) - taken:
-        role = "mess"
-    n = q.pick(rng, taken, role)
+    n = q.pick(rng, taken)
+    roles = ("mess", "todo") if q.has("todo", n) else ("mess", "info", "local", "remote")
+    role = rng.choice([r for r in roles if q.has(r, n)])
     path = q.file(role, n)
-    q.put_aside(role, n)
+    if role == "todo":
+        os.unlink(path)
+    else:
+        q.put_aside(role, n)
     rng.choice([lambda: os.mkfifo(path), lambda: os.symlink("../../nowhere", path), lambda: os.mkdir(path)])()
-    channel = role in CHANNELS
-    return {"recipients-not-a-file" if channel else f"{role}-not-a-file"}
+    return {"recipients-not-a-file" if role in CHANNELS else f"{role}-not-a-file"}
 
 
 def exchange(q, rng, taken):
