@@ -125,7 +125,7 @@ static void read_slot(void *ctx, size_t d)
 
 		struct error err = ERROR_INIT;
 
-		if (!(k->c.q->denied & (1u << dir)) && !(k->c.q->bad[d] & (1u << dir)) &&
+		if (!(k->c.q->denied & (1u << dir)) &&
 		    names_read(k->c.q, dir, (int)d, &l[dir], &s->odds, &err) < 0 &&
 		    !is_missing(&err) && s->err.code == ERROR_NONE)
 			s->err = err;

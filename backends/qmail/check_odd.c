@@ -41,10 +41,10 @@ static void misplaced(const struct check *c, const struct odd *o, struct slice d
 	struct error err = ERROR_INIT;
 	struct stat st;
 	enum qmail_file f = file_in(o->dir);
-	int r = qmail_stat(c->q, f, o->n, &st, &err);
+	int r = place_stat(c->q, f, o->n, &st, &err);
 	struct finding *found;
 
-	if (r < 0 && err.code != ERROR_CORRUPT) {
+	if (r < 0) {
 		sink_trouble(s, &err);
 		return;
 	}

@@ -66,7 +66,7 @@ static int plan_misplaced(struct repair *r, struct mend *m, struct repair_step *
 	const struct queue_qmail *q = queue_qmail(r->queue);
 	enum qmail_file f = (enum qmail_file)m->finding->where;
 	struct stat st;
-	int there = qmail_stat(q, f, m->finding->number, &st, err);
+	int there = place_stat(q, f, m->finding->number, &st, err);
 	bool second = finding_code(m->finding) != CODE_WRONG_DIRECTORY;
 
 	if (there < 0)

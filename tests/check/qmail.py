@@ -255,7 +255,7 @@ def possible(kind, q, taken):
     """Is there a message left for it."""
     need = {info_bytes: "info", todo_bytes: "todo", second_info: "info"}.get(kind)
     if kind is channel_bytes:
-        return any(q.whole(r) - taken for r in CHANNELS)
+        return any(q.whole(r) - taken - q.numbers("todo") for r in CHANNELS)
     if kind in (lost_mess, odd_type, exchange, wrong_directory, rights):
         need = "mess"
     if kind in (info_bytes, second_info, channel_bytes):

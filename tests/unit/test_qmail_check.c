@@ -210,9 +210,6 @@ static void check(struct told *t)
 static const char broken[] =
     "stray mess/9/name with space\n"
     "wrong-directory mess/12/1148075: qmail looks in 7\n"
-    "stray local/1/esc\033[31m\n"
-    "stray remote/7/1148000.bak\n"
-    "stray todo/README\n"
     "stray info/0/+12\n"
     "name-of-other-number info/0/01147962: qmail takes it for 1147962\n"
     "stray info/0/12x\n"
@@ -220,7 +217,10 @@ static const char broken[] =
     "stray info/3/core\n"
     "wrong-directory info/6/1148073: qmail looks in 5\n"
     "second-info info/16/1147962\n"
-    "wrong-directory info/23/999988: qmail looks in 17\n";
+    "wrong-directory info/23/999988: qmail looks in 17\n"
+    "stray local/1/esc\033[31m\n"
+    "stray remote/7/1148000.bak\n"
+    "stray todo/README\n";
 
 static const char broken_messages[] =
     "orphan-recipients local/13/999984\n"
