@@ -136,6 +136,8 @@ static int compare(const void *a, const void *b)
 		return x->is.code->severity < y->is.code->severity ? -1 : 1;
 	if (x->queue != y->queue)
 		return x->order < y->order ? -1 : 1;
+	if (x->is.rank != y->is.rank)
+		return x->is.rank < y->is.rank ? -1 : 1;
 	return slice_cmp(x->is.path, y->is.path);
 }
 

@@ -231,7 +231,9 @@ static size_t how_many(const struct repair_item *items, size_t count)
 	/* a file may have been renamed between two repairs that are taken back */
 	if (items[0].intent.p)
 		return 1;
-	for (; n < count && n < ACTION_BATCH; n++)
+	if (items[0].finding->alone)
+		return 1;
+	for (; n < count && n < ACTION_BATCH && !items[n].finding->alone; n++)
 		for (size_t k = 0; k < n; k++)
 			if (same_message(items[n].finding, items[k].finding))
 				return n;

@@ -176,7 +176,6 @@ static int reverse_attributes(struct repair_queue *q, struct repair_slot *s, con
 {
 	struct repair_step step = {.kind = STEP_ATTRIBUTES,
 				   .at = c->at,
-				   .was = c->was,
 				   .mode = c->was.st_mode,
 				   .uid = c->was.st_uid,
 				   .gid = c->was.st_gid};
@@ -186,6 +185,11 @@ static int reverse_attributes(struct repair_queue *q, struct repair_slot *s, con
 		return 0;
 	if (look(q, &c->at, &st) && !same_rights(&st, c->mode, c->uid, c->gid))
 		return error_set(err, ERROR_STALE, "owner or mode was changed since");
+	/* the rights it has now, for whoever takes this back */
+	step.was = c->was;
+	step.was.st_mode = (c->was.st_mode & S_IFMT) | (c->mode & 07777);
+	step.was.st_uid = c->uid;
+	step.was.st_gid = c->gid;
 	return mend_add(&s->mend, &step, err);
 }
 

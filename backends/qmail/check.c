@@ -105,6 +105,12 @@ static void merge(struct walk *k, struct slot *s, struct numbers l[DIR_SPLIT_COU
 	}
 }
 
+/* A directory that is not there, or none, is a finding of its own. */
+static bool is_missing(const struct error *err)
+{
+	return err->code == ERROR_GONE || err->code == ERROR_CORRUPT;
+}
+
 static void read_slot(void *ctx, size_t d)
 {
 	/* info before mess: as a message goes */
@@ -117,8 +123,12 @@ static void read_slot(void *ctx, size_t d)
 	for (int i = 0; i < DIR_SPLIT_COUNT; i++) {
 		enum qmail_dir dir = order[i];
 
-		if (!(k->c.q->denied & (1u << dir)) && !(k->c.q->bad[d] & (1u << dir)))
-			names_read(k->c.q, dir, (int)d, &l[dir], &s->odds, &s->err);
+		struct error err = ERROR_INIT;
+
+		if (!(k->c.q->denied & (1u << dir)) &&
+		    names_read(k->c.q, dir, (int)d, &l[dir], &s->odds, &err) < 0 &&
+		    !is_missing(&err) && s->err.code == ERROR_NONE)
+			s->err = err;
 		numbers_sort(&l[dir]);
 	}
 	merge(k, s, l);
@@ -130,8 +140,7 @@ static void read_names(struct walk *k, enum qmail_dir dir, int d, struct numbers
 {
 	struct error err = ERROR_INIT;
 
-	if (names_read(k->c.q, dir, d, numbers, &k->odds, &err) < 0 && err.code != ERROR_GONE &&
-	    err.code != ERROR_CORRUPT)
+	if (names_read(k->c.q, dir, d, numbers, &k->odds, &err) < 0 && !is_missing(&err))
 		sink_trouble(&k->plain, &err);
 }
 
@@ -223,9 +232,6 @@ static int by_place(const void *a, const void *b)
 {
 	const struct odd *x = a, *y = b;
 
-	/* info last: it makes a message of the rest */
-	if ((x->dir == DIR_INFO) != (y->dir == DIR_INFO))
-		return x->dir == DIR_INFO ? 1 : -1;
 	if (x->dir != y->dir)
 		return x->dir < y->dir ? -1 : 1;
 	if (x->d != y->d)

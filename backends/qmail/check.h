@@ -25,6 +25,7 @@ enum qmail_code {
 	CODE_SECOND_INFO,
 	CODE_OTHER_NUMBER,
 	CODE_HALF_RENAMED,
+	CODE_WRONG_DIRECTORY,
 	CODE_RECIPIENTS_DAMAGED,
 	CODE_MESS_EMPTY,
 	CODE_MESS_NOT_A_FILE,
@@ -35,7 +36,6 @@ enum qmail_code {
 	CODE_RECIPIENTS_NOT_A_FILE,
 	CODE_TODO_DAMAGED,
 	CODE_TODO_NOT_A_FILE,
-	CODE_WRONG_DIRECTORY,
 	CODE_WRONG_OWNER,
 	CODE_WRONG_MODE,
 	CODE_DIRECTORY_MISSING,
@@ -130,9 +130,10 @@ struct check {
  * be read to its end. */
 int names_read(const struct queue_qmail *q, enum qmail_dir dir, int d, struct numbers *numbers,
 	       struct odds *odds, struct error *err);
-/* The name under which a message is between two numbers, in all of its directories. */
-void half_name(uint64_t from, uint64_t to, char out[PLACE_NAME]);
-bool half_parse(struct slice name, uint64_t *from, uint64_t *to);
+/* The name under which a message is between two numbers, in all of its directories. `shown`: of
+ * mess when the new number is its own, and what has that number is too. */
+void half_name(uint64_t from, uint64_t to, bool shown, char out[PLACE_NAME]);
+bool half_parse(struct slice name, uint64_t *from, uint64_t *to, bool *shown);
 
 /* ---- check_place.c: where files belong ---- */
 
@@ -140,6 +141,14 @@ bool half_parse(struct slice name, uint64_t *from, uint64_t *to);
 struct slice place_dir(struct arena *a, const struct queue_qmail *q, enum qmail_dir dir, int d);
 struct step_place place_of(struct arena *a, const struct queue_qmail *q, enum qmail_file f,
 			   uint64_t n);
+/* As qmail_path() and qmail_stat(), but for what was known of directories when the queue was opened:
+ * one that was missing may have been made since. */
+void place_path(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct file_path *out);
+int place_stat(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct stat *st,
+	       struct error *err);
+/* Open it for reading: fd, or -1. */
+int place_open(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct stat *st,
+	       struct error *err);
 /* The split directory of number n there, or FLAT. */
 int place_split(const struct queue_qmail *q, enum qmail_dir dir, uint64_t n);
 void owners_find(const struct queue_qmail *q, struct owners *out);

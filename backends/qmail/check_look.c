@@ -43,9 +43,8 @@ static int look_once(const struct queue_qmail *q, uint64_t n, struct look *out, 
 		int r = 0;
 
 		if (q->big_todo || (f != FILE_TODO_OTHER && f != FILE_INTD_OTHER))
-			r = qmail_stat(q, f, n, &out->st[f], &e);
-		/* a split directory that is missing holds nothing, and is told as such */
-		if (r < 0 && e.code != ERROR_CORRUPT) {
+			r = place_stat(q, f, n, &out->st[f], &e);
+		if (r < 0) {
 			if (err && err->code == ERROR_NONE)
 				*err = e;
 			return -1;
@@ -172,14 +171,9 @@ static void apply_rules(const struct exam *e)
 static int64_t accepted(const struct exam *e)
 {
 	char line[256];
-	struct file_path path;
-	ssize_t n = -1;
-	int fd = qmail_path(e->c->q, FILE_MESS, e->l->n, &path, NULL) < 0
-		     ? -1
-		     : sys_open_file(e->c->q->fd, path.name, SYS_READ, path.full, NULL, NULL);
+	int fd = place_open(e->c->q, FILE_MESS, e->l->n, NULL, NULL);
+	ssize_t n = fd < 0 ? -1 : sys_pread(fd, line, sizeof line, 0);
 
-	if (fd >= 0)
-		n = sys_pread(fd, line, sizeof line, 0);
 	sys_close(fd);
 	return received_time(slice_of(line, n > 0 ? (size_t)n : 0));
 }
@@ -249,11 +243,9 @@ static int read_text(const struct exam *e, enum qmail_file f, struct arena *a, s
 {
 	struct error err = ERROR_INIT;
 	struct file_path path;
-	int r = -1,
-	    fd = qmail_path(e->c->q, f, e->l->n, &path, &err) < 0
-		     ? -1
-		     : sys_open_file(e->c->q->fd, path.name, SYS_READ, path.full, NULL, &err);
+	int fd = place_open(e->c->q, f, e->l->n, NULL, &err), r = -1;
 
+	place_path(e->c->q, f, e->l->n, &path);
 	if (fd >= 0)
 		r = sys_read_all(fd, 0, LIMIT_CONTROL_BYTES, a, path.full, out, &err);
 	sys_close(fd);
@@ -317,7 +309,8 @@ static void check_envelope(const struct exam *e, unsigned has)
 		enum qmail_file todo = actual(e->l, FILE_TODO);
 
 		check_file(e, todo, CODE_TODO_NOT_A_FILE, TEXT_TODO, CODE_TODO_DAMAGED);
-		if (S_ISREG(e->l->st[todo].st_mode))
+		/* qmail-clean, when it was cut off, has removed intd already */
+		if (S_ISREG(e->l->st[todo].st_mode) && (has & IN_INTD))
 			check_links(e, todo, 2);
 		return;
 	}

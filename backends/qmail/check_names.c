@@ -7,18 +7,22 @@
 /* Not ".mtaq.": what begins so belongs to a run of mtaq that is over, and is swept away. */
 static const char half[] = ".mtaq-number.";
 
-void half_name(uint64_t from, uint64_t to, char out[PLACE_NAME])
+void half_name(uint64_t from, uint64_t to, bool shown, char out[PLACE_NAME])
 {
-	snprintf(out, PLACE_NAME, "%s%llu.%llu", half, (unsigned long long)from,
-		 (unsigned long long)to);
+	snprintf(out, PLACE_NAME, "%s%llu.%llu%s", half, (unsigned long long)from,
+		 (unsigned long long)to, shown ? ".shown" : "");
 }
 
-bool half_parse(struct slice name, uint64_t *from, uint64_t *to)
+bool half_parse(struct slice name, uint64_t *from, uint64_t *to, bool *shown)
 {
-	struct slice first, rest = slice_skip(name, sizeof half - 1);
+	struct slice first, second, rest = slice_skip(name, sizeof half - 1);
 
-	return slice_starts(name, slice_from(half)) && slice_cut(&rest, '.', &first) && rest.p &&
-	       slice_u64(first, from) && slice_u64(rest, to);
+	if (!slice_starts(name, slice_from(half)) || !slice_cut(&rest, '.', &first) ||
+	    !slice_cut(&rest, '.', &second))
+		return false;
+	*shown = rest.p != NULL;
+	return slice_u64(first, from) && slice_u64(second, to) &&
+	       (!rest.p || slice_eq(rest, SLICE("shown")));
 }
 
 static bool is_dir(DIR *dir, const struct dirent *de)
@@ -50,6 +54,7 @@ static void take(const struct queue_qmail *q, enum qmail_dir dir, int d, char *n
 {
 	struct odd o = {.dir = dir, .d = d, .name = name};
 	enum name_kind kind = qmail_name(slice_from(name), &o.n);
+	bool shown;
 
 	if (kind == NAME_NUMBER && in_place(q, d, o.n)) {
 		numbers_add(numbers, o.n);
@@ -61,7 +66,7 @@ static void take(const struct queue_qmail *q, enum qmail_dir dir, int d, char *n
 		o.kind = ODD_OTHER_NUMBER;
 	else if (kind == NAME_STRAY)
 		o.kind = ODD_STRAY;
-	else if (half_parse(slice_from(name), &o.n, &o.to))
+	else if (half_parse(slice_from(name), &o.n, &o.to, &shown))
 		o.kind = ODD_HALF;
 	else
 		return;

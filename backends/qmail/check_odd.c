@@ -26,15 +26,25 @@ static struct finding *tell(const struct check *c, const struct odd *o, enum qma
 	return f;
 }
 
+/* The order in which files are moved to their place: info only when its recipients are there, or
+ * the message would seem to be finished; mess only when info is, or it would be cleaned away; and
+ * what is hidden comes last, when the rest is as it should be. */
+static unsigned rank_of(enum qmail_dir dir)
+{
+	return dir == DIR_MESS ? 2 : dir == DIR_INFO;
+}
+
+enum { RANK_HALF = 3 };
+
 static void misplaced(const struct check *c, const struct odd *o, struct slice dir, struct sink *s)
 {
 	struct error err = ERROR_INIT;
 	struct stat st;
 	enum qmail_file f = file_in(o->dir);
-	int r = qmail_stat(c->q, f, o->n, &st, &err);
+	int r = place_stat(c->q, f, o->n, &st, &err);
 	struct finding *found;
 
-	if (r < 0 && err.code != ERROR_CORRUPT) {
+	if (r < 0) {
 		sink_trouble(s, &err);
 		return;
 	}
@@ -45,6 +55,7 @@ static void misplaced(const struct check *c, const struct odd *o, struct slice d
 		found = tell(c, o, CODE_WRONG_DIRECTORY, dir, s, "qmail looks in ",
 			     (uint64_t)place_split(c->q, o->dir, o->n));
 	found->id = found->name;
+	found->rank = rank_of(o->dir);
 }
 
 static void half_renamed(const struct check *c, const struct odd *o, struct slice dir,
@@ -57,7 +68,8 @@ static void half_renamed(const struct check *c, const struct odd *o, struct slic
 		return;
 	f = tell(c, o, CODE_HALF_RENAMED, dir, s, "is to be ", o->to);
 	f->id = arena_printf(&s->arena, "%llu", (unsigned long long)o->to);
-	f->aux = f->name;
+	f->alone = true;
+	f->rank = RANK_HALF;
 }
 
 void examine_odd(const struct check *c, const struct odd *o, struct sink *s)

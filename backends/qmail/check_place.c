@@ -33,6 +33,46 @@ struct step_place place_of(struct arena *a, const struct queue_qmail *q, enum qm
 	return p;
 }
 
+void place_path(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct file_path *out)
+{
+	enum qmail_dir dir;
+	size_t d = qmail_dir_of(q, f, n, &dir);
+	int at = snprintf(out->full, sizeof out->full, "%s/", q->base.dir);
+
+	out->name = out->full + at;
+	if (d == q->split)
+		snprintf(out->full + at, PART_ROOM, "%s/%llu", qmail_dir_name(dir),
+			 (unsigned long long)n);
+	else
+		snprintf(out->full + at, PART_ROOM, "%s/%zu/%llu", qmail_dir_name(dir), d,
+			 (unsigned long long)n);
+}
+
+int place_stat(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct stat *st,
+	       struct error *err)
+{
+	struct file_path path;
+	struct error e = ERROR_INIT;
+
+	place_path(q, f, n, &path);
+	if (sys_stat(q->fd, path.name, path.full, st, &e) == 0)
+		return 1;
+	if (e.code == ERROR_GONE)
+		return 0;
+	if (err && err->code == ERROR_NONE)
+		*err = e;
+	return -1;
+}
+
+int place_open(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct stat *st,
+	       struct error *err)
+{
+	struct file_path path;
+
+	place_path(q, f, n, &path);
+	return sys_open_file(q->fd, path.name, SYS_READ, path.full, st, err);
+}
+
 mode_t file_mode(enum qmail_file f)
 {
 	switch (f) {

@@ -26,10 +26,9 @@ static int read_text(struct repair *r, struct mend *m, const struct look *l, enu
 	const struct queue_qmail *q = queue_qmail(r->queue);
 	struct file_path path;
 	struct stat st;
-	int result, fd = qmail_path(q, f, l->n, &path, err) < 0
-			     ? -1
-			     : sys_open_file(q->fd, path.name, SYS_READ, path.full, &st, err);
+	int result, fd = place_open(q, f, l->n, &st, err);
 
+	place_path(q, f, l->n, &path);
 	if (fd < 0)
 		return -1;
 	result = st.st_ino == l->st[f].st_ino

@@ -6,7 +6,8 @@
  * follow, and the old name of mess goes, by which the old number is free. Then all come out of
  * hiding under the new number, mess first and info last. Between two of these steps the message is
  * whole for qmail or hidden from it, and mess cannot be cleaned away meanwhile. Whoever finds such
- * names goes on where the run before was cut off.
+ * names goes on where the run before was cut off: the name of mess tells by its end whether what
+ * has the new number is this message's.
  *
  * When the new number is still the number of another message, hiding is all that is done: when all
  * of them are hidden all of the numbers are free. So numbers can be exchanged, in cycles of any
@@ -15,13 +16,15 @@
 #include "mending.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 struct rename {
 	struct repair *r;
 	struct mend *m;
 	const struct queue_qmail *q;
 	uint64_t from, to;
-	char half[PLACE_NAME];
+	char half[PLACE_NAME], shown_name[PLACE_NAME];
+	bool shown; /* mess has the latter */
 	struct look old, new, hidden;
 };
 
@@ -39,6 +42,14 @@ static struct step_place half_place(const struct rename *x, enum qmail_file f)
 	struct step_place p = place_of(&x->m->arena, x->q, f, x->to);
 
 	p.name = slice_from(x->half);
+	return p;
+}
+
+static struct step_place shown_place(const struct rename *x)
+{
+	struct step_place p = place_of(&x->m->arena, x->q, FILE_MESS, x->to);
+
+	p.name = slice_from(x->shown_name);
 	return p;
 }
 
@@ -62,31 +73,45 @@ static int add(const struct rename *x, enum step_kind kind, struct step_place at
 	return mend_add(x->m, &s, err);
 }
 
+/* lstat: 1 there, 0 not there, -1. */
+static int look_place(const struct rename *x, struct step_place p, struct stat *st,
+		      struct error *err)
+{
+	struct slice path = arena_printf(&x->m->arena, "%s/%s", p.dir.p, p.name.p);
+	struct error e = ERROR_INIT;
+
+	if (!path.p)
+		return error_set(err, ERROR_NOMEM, "out of memory");
+	if (sys_stat(x->q->fd, path.p + strlen(x->q->base.dir) + 1, path.p, st, &e) == 0)
+		return 1;
+	st->st_ino = 0;
+	return e.code == ERROR_GONE ? 0 : error_set(err, e.code, "%s", e.text);
+}
+
 static int look_hidden(struct rename *x, struct error *err)
 {
-	const size_t base = strlen(x->q->base.dir) + 1;
+	struct look *l = &x->hidden;
+	int there;
 
-	x->hidden = (struct look){.n = x->to};
-	for (int f = 0; f < FILE_COUNT; f++) {
-		struct step_place p = half_place(x, (enum qmail_file)f);
-		struct slice path = arena_printf(&x->m->arena, "%s/%s", p.dir.p, p.name.p);
-		struct error e = ERROR_INIT;
-
-		if (!x->q->big_todo && (f == FILE_TODO_OTHER || f == FILE_INTD_OTHER))
+	*l = (struct look){.n = x->to};
+	there = look_place(x, shown_place(x), &l->st[FILE_MESS], err);
+	x->shown = there > 0;
+	l->has = x->shown ? 1u << FILE_MESS : 0;
+	for (int f = 0; there >= 0 && f < FILE_COUNT; f++) {
+		if ((!x->q->big_todo && (f == FILE_TODO_OTHER || f == FILE_INTD_OTHER)) ||
+		    (f == FILE_MESS && x->shown))
 			continue;
-		if (!path.p)
-			return error_set(err, ERROR_NOMEM, "out of memory");
-		if (sys_stat(x->q->fd, path.p + base, path.p, &x->hidden.st[f], &e) == 0)
-			x->hidden.has |= 1u << f;
-		else if (e.code != ERROR_GONE)
-			return error_set(err, e.code, "%s", e.text);
+		there = look_place(x, half_place(x, (enum qmail_file)f), &l->st[f], err);
+		if (there > 0)
+			l->has |= 1u << f;
 	}
-	return 0;
+	return there < 0 ? -1 : 0;
 }
 
 static int look_all(struct rename *x, struct error *err)
 {
-	half_name(x->from, x->to, x->half);
+	half_name(x->from, x->to, false, x->half);
+	half_name(x->from, x->to, true, x->shown_name);
 	if (look_at(x->q, x->from, &x->old, err) <= 0 || look_at(x->q, x->to, &x->new, err) <= 0)
 		return error_set(err, ERROR_BUSY, "qmail is at work on it");
 	return look_hidden(x, err);
@@ -167,9 +192,14 @@ static int show_file(struct rename *x, enum qmail_file f, struct error *err)
 
 static int show(struct rename *x, struct error *err)
 {
-	if (!look_has(&x->new, FILE_MESS) &&
-	    add(x, STEP_LINK, half_place(x, FILE_MESS), new_place(x, FILE_MESS),
-		&x->hidden.st[FILE_MESS], err) < 0)
+	const struct stat *mess = &x->hidden.st[FILE_MESS];
+
+	if (!x->shown &&
+	    add(x, STEP_RENAME, half_place(x, FILE_MESS), shown_place(x), mess, err) < 0)
+		return -1;
+	if (!(x->shown && same(&x->new, &x->hidden)) &&
+	    add(x, STEP_LINK, shown_place(x), new_place(x, FILE_MESS), x->shown ? mess : NULL,
+		err) < 0)
 		return -1;
 	for (size_t i = 0; i < OTHERS; i++)
 		if (show_file(x, others[i], err) < 0)
@@ -177,18 +207,88 @@ static int show(struct rename *x, struct error *err)
 	for (size_t i = 0; i < HEADS; i++)
 		if (show_file(x, heads[i], err) < 0)
 			return -1;
-	return add(x, STEP_UNLINK, half_place(x, FILE_MESS), new_place(x, FILE_MESS),
-		   &x->hidden.st[FILE_MESS], err);
+	return add(x, STEP_UNLINK, shown_place(x), new_place(x, FILE_MESS), x->shown ? mess : NULL,
+		   err);
 }
 
-/* Nothing has the new number but what an earlier run brought there. */
-static bool is_free(const struct rename *x, bool begun)
+/* ---- who has the new number ---- */
+
+static bool has_head(const struct look *l)
 {
-	if (x->new.has == 0)
-		return true;
-	if (!begun || !same(&x->new, &x->hidden))
+	return look_has(l, FILE_INFO) || is_new_message(l);
+}
+
+static int in_use(const struct rename *x, struct error *err)
+{
+	return error_set(err, ERROR_BUSY, "%llu is still in use", (unsigned long long)x->to);
+}
+
+/* Another message, that is at the wrong number too: it is hidden, and found again as such. */
+static int hide_other(struct rename *x, struct error *err)
+{
+	struct rename y = {.r = x->r, .m = x->m, .q = x->q, .from = x->to};
+
+	y.to = (uint64_t)x->new.st[FILE_MESS].st_ino;
+	if (y.to == y.from || look_all(&y, err) < 0 || y.hidden.has)
+		return in_use(x, err);
+	return hide(&y, err);
+}
+
+/* What has the old number is this message's as long as mess is, or has been cleaned away since. */
+static bool owns_old(const struct rename *x)
+{
+	if (x->shown || x->from == x->to)
 		return false;
-	return (x->new.has & x->hidden.has & ~(1u << FILE_MESS)) == 0;
+	return same(&x->old, &x->hidden) || !(look_has(&x->old, FILE_MESS) || has_head(&x->old));
+}
+
+/* A message that had the new number, and was cut off while it was hidden: 1 with *to, 0, -1. */
+static int find_half(const struct rename *x, uint64_t *to, struct error *err)
+{
+	struct numbers none = {NULL, 0, 0};
+	struct odds odds = {NULL, 0, 0};
+	int result = 0;
+
+	for (unsigned d = 0; result == 0 && d < x->q->split; d++)
+		result = names_read(x->q, DIR_MESS, (int)d, &none, &odds, err);
+	for (size_t i = 0; result == 0 && i < odds.n; i++)
+		if (odds.v[i].kind == ODD_HALF && odds.v[i].n == x->to && odds.v[i].to != x->to) {
+			*to = odds.v[i].to;
+			result = 1;
+		}
+	free(none.v);
+	odds_free(&odds);
+	return result;
+}
+
+/* It is hidden wholly: 1, 0 when there is none such, -1. */
+static int hide_half(struct rename *x, struct error *err)
+{
+	struct rename y = {.r = x->r, .m = x->m, .q = x->q, .from = x->to};
+	int found = find_half(x, &y.to, err);
+
+	if (found <= 0)
+		return found;
+	if (look_all(&y, err) < 0)
+		return -1;
+	return !owns_old(&y) ? 0 : hide(&y, err) < 0 ? -1 : 1;
+}
+
+/* Make the new number free for one that is hidden already. */
+static int make_free(struct rename *x, struct error *err)
+{
+	const struct mending *own = x->r->own;
+	int hidden = x->new.has ? hide_half(x, err) : 1;
+
+	if (hidden)
+		return hidden < 0 ? -1 : 0;
+	if (look_has(&x->new, FILE_MESS) && has_head(&x->new))
+		return hide_other(x, err);
+	/* a message that is being written, under a number that is none of its own? */
+	if (look_has(&x->new, FILE_MESS) && !is_old(own->check.now, &x->new.st[FILE_MESS]))
+		return in_use(x, err);
+	/* what is left of a message that ended otherwise */
+	return step_trash_all(x->r, x->m, &x->new, err) < 0 ? -1 : 0;
 }
 
 static struct slice told(const struct rename *x, bool shown)
@@ -219,30 +319,40 @@ int plan_number(struct repair *r, struct mend *m, struct error *err)
 	/* left under its hiding name by a run that was cut off: a finding of its own */
 	if (x.hidden.has)
 		return error_set(err, ERROR_BUSY, "its renaming was begun: check again");
-	free = is_free(&x, false);
+	free = x.new.has == 0;
 	if (hide(&x, err) < 0 || (free && show(&x, err) < 0))
 		return -1;
 	m->did = told(&x, free);
 	return 1;
 }
 
+/* Once it is shown what has the new number is its own, in one place or the other. */
+static int check_shown(const struct rename *x, struct error *err)
+{
+	if (!x->shown)
+		return 0;
+	if (x->new.has & x->hidden.has & ~(1u << FILE_MESS))
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "files of it are there twice, as %llu too: look which are right",
+				 (unsigned long long)x->to);
+	if (look_has(&x->new, FILE_MESS) && !same(&x->new, &x->hidden))
+		return error_set(err, ERROR_BUSY, "its number belongs to another message now");
+	return 0;
+}
+
 int plan_half(struct repair *r, struct mend *m, struct error *err)
 {
 	struct rename x = {.r = r, .m = m, .q = queue_qmail(r->queue)};
-	bool ours, free;
 
-	if (!half_parse(m->finding->name, &x.from, &x.to) || look_all(&x, err) < 0)
+	if (!half_parse(m->finding->name, &x.from, &x.to, &x.shown))
 		return error_set(err, ERROR_BUG, "its name says nothing");
+	if (look_all(&x, err) < 0)
+		return -1;
 	if (!look_has(&x.hidden, FILE_MESS))
 		return 0;
-	/* What has the old number is ours as long as mess has, or nobody's. */
-	ours = same(&x.old, &x.hidden) || !(look_has(&x.old, FILE_MESS) ||
-					    look_has(&x.old, FILE_INFO) || is_new_message(&x.old));
-	free = is_free(&x, true);
-	if (ours && x.from != x.to && hide(&x, err) < 0)
+	if (check_shown(&x, err) < 0 || (owns_old(&x) && hide(&x, err) < 0) ||
+	    (!x.shown && make_free(&x, err) < 0) || show(&x, err) < 0)
 		return -1;
-	if (free && show(&x, err) < 0)
-		return -1;
-	m->did = told(&x, free);
-	return m->count ? 1 : error_set(err, ERROR_BUSY, "its new number is still in use");
+	m->did = told(&x, true);
+	return 1;
 }

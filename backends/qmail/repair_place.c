@@ -37,9 +37,11 @@ static bool is_there(const struct queue_qmail *q, enum qmail_dir dir, unsigned d
 	return sys_stat(q->fd, path, path, &st, NULL) == 0;
 }
 
-/* info makes it a message: its recipients and its mess have to be in place by then. */
+/* info makes it a message: its recipients have to be in place by then. And mess without info is
+ * none: it would be cleaned away. */
 static bool others_are_misplaced(const struct queue_qmail *q, const struct finding *f)
 {
+	const bool mess = (enum qmail_file)f->where == FILE_MESS;
 	const struct slice last = slice_from(strrchr(f->dir.p, '/') + 1);
 	uint64_t own = 0;
 
@@ -50,8 +52,9 @@ static bool others_are_misplaced(const struct queue_qmail *q, const struct findi
 
 		if (at == f->number % q->split)
 			continue;
-		if (is_there(q, DIR_MESS, at, f->number) || is_there(q, DIR_LOCAL, at, f->number) ||
-		    is_there(q, DIR_REMOTE, at, f->number))
+		if (mess ? is_there(q, DIR_INFO, at, f->number)
+			 : is_there(q, DIR_LOCAL, at, f->number) ||
+			       is_there(q, DIR_REMOTE, at, f->number))
 			return true;
 	}
 	return false;
@@ -63,7 +66,7 @@ static int plan_misplaced(struct repair *r, struct mend *m, struct repair_step *
 	const struct queue_qmail *q = queue_qmail(r->queue);
 	enum qmail_file f = (enum qmail_file)m->finding->where;
 	struct stat st;
-	int there = qmail_stat(q, f, m->finding->number, &st, err);
+	int there = place_stat(q, f, m->finding->number, &st, err);
 	bool second = finding_code(m->finding) != CODE_WRONG_DIRECTORY;
 
 	if (there < 0)
@@ -72,7 +75,7 @@ static int plan_misplaced(struct repair *r, struct mend *m, struct repair_step *
 		return there ? (mend_add(m, s, err) < 0 ? -1 : 1) : 0;
 	if (there)
 		return error_set(err, ERROR_BUSY, "there is one in the right directory by now");
-	if (f == FILE_INFO && others_are_misplaced(q, m->finding))
+	if ((f == FILE_INFO || f == FILE_MESS) && others_are_misplaced(q, m->finding))
 		return error_set(err, ERROR_BUSY, "its other files have to be moved first");
 	s->kind = STEP_RENAME;
 	s->to = place_of(&m->arena, q, f, m->finding->number);

@@ -60,6 +60,10 @@ struct finding {
 	struct slice id;   /* of the message; none: it is no message's */
 	struct slice detail;  /* what was seen, one line; none: code->means says it all */
 	struct slice why_not; /* this one cannot be mended although others of its kind can; none */
+	/* Findings of one severity are told and mended in the order of this, then of their paths. */
+	unsigned rank;
+	/* What mends it may touch files of other messages: never in one batch with others. */
+	bool alone;
 	/* For plan(), the backend's own. */
 	const struct unit *unit;
 	struct slice dir, name; /* where it lies: see struct step_place */
