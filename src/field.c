@@ -10,6 +10,7 @@
 #define CASELESS FIELD_CASELESS
 #define CONSTANT FIELD_CONSTANT
 #define LIST	 FIELD_LIST
+#define MADE	 FIELD_MADE
 #define NOT_JSON FIELD_NOT_JSON
 #define ONE	 FIELD_PER_RECIPIENT
 #define ONE_OF	 (FIELD_LIST | FIELD_PER_RECIPIENT)
@@ -68,15 +69,15 @@ static const struct field table[FIELD_COUNT] = {
 	    "users on whose behalf sendmail delivers"),
 	ROW(CONTROL_SIZE, control_size, "control_size", SIZE, 0, "bytes of the control file"),
 	ROW(CONTROL_TIME, control_time, "control_time", TIME, 0, "time when the control file was last written"),
-	ROW(HEADER, header, "header", TEXT, LIST | ARGUMENT | NOT_JSON, "values of a header field, decoded"),
-	ROW(SUBJECT, subject, "subject", TEXT, LIST, "header[\"Subject\"]"),
-	ROW(FROM, from, "from", TEXT, LIST, "header[\"From\"]"),
-	ROW(TO, to, "to", TEXT, LIST, "header[\"To\"]"),
-	ROW(CC, cc, "cc", TEXT, LIST, "header[\"Cc\"]"),
-	ROW(MESSAGE_ID, message_id, "message_id", TEXT, LIST, "header[\"Message-Id\"]"),
-	ROW(HEADER_RAW, header_raw, "header.raw", TEXT, LIST | ARGUMENT | NOT_JSON,
+	ROW(HEADER, header, "header", TEXT, LIST | MADE | ARGUMENT | NOT_JSON, "values of a header field, decoded"),
+	ROW(SUBJECT, subject, "subject", TEXT, LIST | MADE, "header[\"Subject\"]"),
+	ROW(FROM, from, "from", TEXT, LIST | MADE, "header[\"From\"]"),
+	ROW(TO, to, "to", TEXT, LIST | MADE, "header[\"To\"]"),
+	ROW(CC, cc, "cc", TEXT, LIST | MADE, "header[\"Cc\"]"),
+	ROW(MESSAGE_ID, message_id, "message_id", TEXT, LIST | MADE, "header[\"Message-Id\"]"),
+	ROW(HEADER_RAW, header_raw, "header.raw", TEXT, LIST | MADE | ARGUMENT | NOT_JSON,
 	    "values of a header field, unfolded but not decoded"),
-	ROW(ORIGINAL, original, "original", TEXT, LIST | ARGUMENT | NOT_JSON,
+	ROW(ORIGINAL, original, "original", TEXT, LIST | MADE | ARGUMENT | NOT_JSON,
 	    "values of a header field of the message quoted in a bounce"),
 	ROW(BODY, body, "body", TEXT, LIST | NOT_JSON, "lines of the body, not decoded"),
 	ROW(REPLY_IN_BODY, reply_in_body, "reply_in_body", TEXT, LIST | NOT_JSON,

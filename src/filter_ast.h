@@ -119,6 +119,7 @@ struct term {
 	parts_t below;	 /* of it and all below */
 	uint32_t slot;	 /* LEAF, SOME, EVERY: where its result is remembered, counted from its
 			    recipient's */
+	uint32_t source; /* LEAF of a chain: which values it shares with others, from 1; 0: none */
 	uint32_t inner;	 /* SOME, EVERY: slots of the terms inside */
 	uint32_t number; /* SOME, EVERY: which of the filter's */
 	uint64_t cost;
@@ -137,7 +138,7 @@ struct filter {
 	const parts_t *needs;
 	const uint32_t *price; /* of each part */
 	struct term *terms;
-	uint32_t slots, quantifiers;
+	uint32_t slots, quantifiers, sources;
 };
 
 /* --- filter_sema.c: what tokens mean; all return 0, or -1 with the column --- */
@@ -219,6 +220,19 @@ enum leaf_result {
 /* The leaf's answer, its parts being loaded. Sets c->argument. */
 enum leaf_result leaf_test(const struct leaf *l, bool negated, struct field_context *c,
 			   struct matcher *m);
+
+/* The values of a field that are costly to make, as far as some leaf has asked for them: the next
+ * one to ask finds them here. All zero when a message begins; lives in c->arena. */
+struct leaf_values {
+	struct field_cursor at;
+	struct value *list;
+	size_t count, room;
+	bool ended;
+	enum field_got end;
+};
+/* The same as leaf_test for a list. */
+enum leaf_result leaf_test_shared(const struct leaf *l, bool negated, struct field_context *c,
+				  struct matcher *m, struct leaf_values *shared);
 /* The parts that the leaf needs of this very message. */
 static inline parts_t leaf_needs(const struct leaf *l, parts_t needs, const struct message *m)
 {
@@ -231,8 +245,10 @@ static inline parts_t leaf_needs(const struct leaf *l, parts_t needs, const stru
 }
 
 struct filter_state {
-	const struct term *kid; /* CHAIN: the one to ask; those before it have said NO */
-	size_t link;		/* which that is */
+	const struct term *kid;	    /* CHAIN: the one to ask; those before it have said NO */
+	size_t link;		    /* which that is */
+	struct leaf_values *shared; /* values of the chain's sources */
+	size_t sources;
 	struct matcher *matcher;
 	uint8_t *memo; /* results of the terms outside any() and all() */
 	size_t slots;

@@ -10,7 +10,9 @@ struct binding {
 	const struct filter_target *target;
 	struct error *err;
 	uint32_t quantifiers;
-	struct map *leaves; /* of a chain: slot + 1 by what a leaf says; NULL: each has its own */
+	/* Of a chain; NULL: a leaf has its own. */
+	struct map *leaves;  /* slot + 1 by what a leaf says */
+	struct map *sources; /* number by field and argument */
 };
 
 /* What a match costs beside loading, in the nanoseconds of the parts' prices. */
@@ -207,6 +209,25 @@ static int price(struct binding *b, struct term *t)
 	return sort_kids(b, t);
 }
 
+/* Which values, costly to make, a leaf shares with others of a chain. */
+static uint32_t leaf_source(struct binding *b, const struct leaf *l)
+{
+	uint32_t *known;
+	struct buf text;
+
+	if (!b->leaves || !(l->field->flags & FIELD_MADE))
+		return 0;
+	buf_init(&text);
+	buf_adds(&text, l->field->name);
+	buf_addc(&text, ' ');
+	buf_add(&text, l->argument);
+	known = map_at(b->sources, buf_slice(&text));
+	buf_free(&text);
+	if (!*known)
+		*known = (uint32_t)map_count(b->sources);
+	return *known;
+}
+
 /* The slot of a leaf outside any() and all(): that of one before it that says the same. */
 static uint32_t leaf_slot(struct binding *b, const struct term *t, uint32_t next)
 {
@@ -241,6 +262,7 @@ static uint32_t give_inner_slots(struct binding *b, struct term *t)
 static uint32_t give_slots(struct binding *b, struct term *t, uint32_t next)
 {
 	if (t->kind == TERM_LEAF) {
+		t->source = leaf_source(b, t->leaf);
 		t->slot = leaf_slot(b, t, next);
 		return t->slot == next ? next + 1 : next;
 	}
@@ -285,13 +307,14 @@ static struct filter *bind(struct binding *b, const struct filter *f, struct ter
 	bound->price = b->target->cost;
 	bound->slots = give_slots(b, bound->terms, 0);
 	bound->quantifiers = b->quantifiers;
+	bound->sources = b->sources ? (uint32_t)map_count(b->sources) : 0;
 	return bound;
 }
 
 const struct filter *filter_bind(struct arena *arena, const struct filter *f,
 				 const struct filter_target *target, struct error *err)
 {
-	struct binding b = {arena, target, err, 0, NULL};
+	struct binding b = {arena, target, err, 0, NULL, NULL};
 	struct term *terms = bind_terms(&b, f);
 	const struct filter *bound = terms ? bind(&b, f, terms) : NULL;
 
@@ -339,7 +362,8 @@ const struct filter *filter_bind_chain(struct arena *arena, struct filter *const
 				       size_t count, const struct filter_target *target,
 				       size_t *failed, struct error *err)
 {
-	struct binding b = {arena, target, err, 0, map_new(sizeof(uint32_t))};
+	struct binding b = {
+	    arena, target, err, 0, map_new(sizeof(uint32_t)), map_new(sizeof(uint32_t))};
 	struct term *terms = chain_terms(&b, list, count, failed);
 	const struct filter *source = chain_source(arena, list, count);
 	const struct filter *bound = terms && source ? bind(&b, source, terms) : NULL;
@@ -349,6 +373,7 @@ const struct filter *filter_bind_chain(struct arena *arena, struct filter *const
 		err->scope = SCOPE_RUN;
 	}
 	map_free(b.leaves);
+	map_free(b.sources);
 	return bound;
 }
 

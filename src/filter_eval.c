@@ -61,6 +61,10 @@ static enum verdict eval_leaf(struct evaluation *e, const struct term *t, uint8_
 		return remember(slot, RESULT_PART);
 	if (needs & ~m->have)
 		return pending(e, (parts_t)(needs & ~m->have));
+	if (t->source)
+		return remember(slot, leaf_test_shared(t->leaf, t->negated, &e->context,
+						       e->state->matcher,
+						       &e->state->shared[t->source - 1]));
 	return remember(slot, leaf_test(t->leaf, t->negated, &e->context, e->state->matcher));
 }
 
@@ -299,7 +303,9 @@ struct filter_state *filter_state_new(const struct filter *bound)
 	s->matcher = matcher_new();
 	s->memo = calloc(s->slots + 1, 1);
 	s->each = calloc(s->quantifiers + 1, sizeof *s->each);
-	if (s->matcher && s->memo && s->each)
+	s->sources = bound->sources;
+	s->shared = calloc(s->sources + 1, sizeof *s->shared);
+	if (s->matcher && s->memo && s->each && s->shared)
 		return s;
 	filter_state_free(s);
 	return NULL;
@@ -313,6 +319,7 @@ void filter_state_free(struct filter_state *s)
 		free(s->each[i].memo);
 	free(s->each);
 	free(s->memo);
+	free(s->shared);
 	matcher_free(s->matcher);
 	free(s);
 }
@@ -322,6 +329,7 @@ void filter_state_reset(struct filter_state *s)
 	s->kid = NULL;
 	s->link = 0;
 	memset(s->memo, RESULT_NONE, s->slots);
+	memset(s->shared, 0, s->sources * sizeof *s->shared);
 }
 
 size_t filter_link(const struct filter_state *s)

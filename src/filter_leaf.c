@@ -80,17 +80,54 @@ static enum leaf_result scalar_test(const struct leaf *l, bool negated,
 	}
 }
 
+/* One more that others will ask for, too. False when out of memory. */
+static bool keep(struct leaf_values *s, struct arena *a, const struct value *v)
+{
+	size_t room = s->room ? s->room * 2 : 4;
+	struct value *more;
+
+	if (s->count == s->room) {
+		more = s->list ? arena_grow(a, s->list, s->room * sizeof *more, room * sizeof *more)
+			       : arena_array(a, room, sizeof *more);
+		if (!more)
+			return false;
+		s->list = more;
+		s->room = room;
+	}
+	s->list[s->count++] = *v;
+	return true;
+}
+
+/* Value `i`, made when nobody has asked for it yet. */
+static enum field_got shared_value(const struct leaf *l, const struct field_context *c,
+				   struct leaf_values *s, size_t i, struct value *out)
+{
+	if (i < s->count) {
+		*out = s->list[i];
+		return GOT_VALUE;
+	}
+	if (s->ended)
+		return s->end;
+	s->end = l->field->get(c, &s->at, out);
+	if (s->end == GOT_VALUE && !keep(s, c->arena, out))
+		s->end = GOT_NOMEM;
+	s->ended = s->end != GOT_VALUE;
+	return s->end;
+}
+
 /* Does any element match; its exact negation: does none. An element without an answer leaves the
  * others to decide. */
 static enum leaf_result list_test(const struct leaf *l, bool negated, const struct field_context *c,
-				  struct matcher *m)
+				  struct matcher *m, struct leaf_values *shared)
 {
 	struct field_cursor at = {0};
 	enum leaf_result none = RESULT_NO;
 	enum field_got got;
 	struct value v;
+	size_t i = 0;
 
-	while ((got = l->field->get(c, &at, &v)) == GOT_VALUE) {
+	while ((got = shared ? shared_value(l, c, shared, i++, &v) : l->field->get(c, &at, &v)) ==
+	       GOT_VALUE) {
 		enum leaf_result r = value_test(l, &v, m);
 
 		if (r == RESULT_YES)
@@ -109,6 +146,13 @@ enum leaf_result leaf_test(const struct leaf *l, bool negated, struct field_cont
 			   struct matcher *m)
 {
 	c->argument = l->argument;
-	return l->field->flags & FIELD_LIST ? list_test(l, negated, c, m)
+	return l->field->flags & FIELD_LIST ? list_test(l, negated, c, m, NULL)
 					    : scalar_test(l, negated, c, m);
+}
+
+enum leaf_result leaf_test_shared(const struct leaf *l, bool negated, struct field_context *c,
+				  struct matcher *m, struct leaf_values *shared)
+{
+	c->argument = l->argument;
+	return list_test(l, negated, c, m, shared);
 }

@@ -81,7 +81,8 @@ enum field_flag {
 	FIELD_ADDRESS = 1 << 3,       /* text: domain part compares without case */
 	FIELD_CASELESS = 1 << 4,      /* text: compares without case */
 	FIELD_CONSTANT = 1 << 5,      /* the same for every message of a queue */
-	FIELD_NOT_JSON = 1 << 6       /* not part of --format json (bodies) */
+	FIELD_NOT_JSON = 1 << 6,      /* not part of --format json (bodies) */
+	FIELD_MADE = 1 << 7           /* list: each value is searched for and decoded when it is asked for */
 };
 
 /* One value; the union member follows the type: s for TEXT, i for all else (BOOL 0/1, ENUM its index, times and

@@ -24,11 +24,14 @@ cd "$tmp/queues" || exit 99
 ran=0
 for step in "$tmp"/steps/*; do
 	line=$(sed -n '1s/^\$ //p' "$step")
-	sed 1d "$step" >"$tmp/wanted"
+	# it goes on in the lines that a shell would begin with "> "
+	more=$(sed -n '2,${/^> /!q; s/^> //p}' "$step")
+	sed '1d; /^> /d' "$step" >"$tmp/wanted"
 	case $line in
 	cd\ * | PATH=*) continue ;; # where the tour starts
 	esac
-	eval "$line" >"$tmp/got" 2>&1 </dev/null
+	eval "$line${more:+
+$more}" >"$tmp/got" 2>&1 </dev/null
 	same "$tmp/got" "$tmp/wanted" "line ${step##*/}: $line"
 	ran=$((ran + 1))
 done

@@ -229,6 +229,61 @@ static void test_shared_results(void **state)
 	expect(c, VERDICT_YES, 0);
 }
 
+/* Values that are costly to make are made once, and only as far as somebody asks. */
+static void test_shared_values(void **state)
+{
+	static struct header headers[] = {{.name = {"Subject", 7}, .raw = {"one", 3}},
+					  {.name = {"X", 1}, .raw = {"=?utf-8?q?t=77o?=", 17}},
+					  {.name = {"subject", 7}, .raw = {"three", 5}},
+					  {.name = {"SUBJECT", 7}, .raw = {"four", 4}}};
+	struct chain *c = *state;
+	const struct leaf_values *subject;
+
+	c->message.headers = (struct header_list){headers, 4, 4};
+	bind(c, LIST("subject == 'three' and size > 5", "subject =~ /^x/", "not subject =~ /^f/",
+		     "header[\"Subject\"] == 'four' and subject == 'four'"));
+	assert_int_equal(c->bound->sources, 2);
+	assert_int_equal(c->bound->slots, 6);
+	subject = &c->state->shared[0];
+	c->message.size = number_of(10);
+	expect(c, VERDICT_YES, 0);
+	assert_int_equal(subject->count, 2);
+	c->message.size = number_of(1);
+	expect(c, VERDICT_YES, 3);
+	assert_int_equal(subject->count, 3);
+	assert_true(subject->ended);
+	/* nothing is left of one message for the next */
+	headers[3].raw = SLICE("drei");
+	expect(c, VERDICT_YES, 2);
+	c->message.headers.count = 0;
+	expect(c, VERDICT_YES, 2);
+	assert_int_equal(subject->count, 0);
+	/* fields that are at hand, and those inside any(), are asked as ever */
+	bind(c, LIST("recipient == 'a@b'", "status =~ /x/", "any(recipient == 'a@b')"));
+	assert_int_equal(c->bound->sources, 0);
+}
+
+/* Past the memory that a message may take there is no answer, for nobody. */
+static void test_shared_without_memory(void **state)
+{
+	static struct header headers[] = {{.name = {"Subject", 7}, .raw = {"one", 3}}};
+	struct chain *c = *state;
+	struct field_context fc = world_context(&c->world, &c->message);
+	struct error err = ERROR_INIT;
+	struct arena small;
+	parts_t want;
+
+	arena_init(&small, 1);
+	c->message.headers = (struct header_list){headers, 1, 1};
+	bind(c, LIST("subject == 'three'", "subject == 'one'"));
+	filter_state_reset(c->state);
+	fc.arena = &small;
+	assert_int_equal(filter_eval(c->bound, c->state, &fc, &want, &err), VERDICT_ERROR);
+	assert_int_equal(filter_link(c->state), 0);
+	assert_int_equal(err.code, ERROR_LIMIT);
+	arena_free(&small);
+}
+
 static void test_printed(void **state)
 {
 	struct chain *c = *state;
@@ -273,6 +328,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_who_cannot, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_shared, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_shared_results, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_shared_values, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_shared_without_memory, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_printed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_runaway_found, setup, teardown),
 	};
