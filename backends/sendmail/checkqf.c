@@ -187,8 +187,9 @@ static bool lasts(struct control *c)
 {
 	struct stat st;
 
-	return !check_locked(c->l, &c->st) && is_file(c->s->unit->qf_fd, c->s->name, &st) &&
-	       st.st_ino == c->st.st_ino && st.st_dev == c->st.st_dev;
+	return !check_locked(c->l, c->s->unit->qf_fd, c->s->name, &c->st) &&
+	       is_file(c->s->unit->qf_fd, c->s->name, &st) && st.st_ino == c->st.st_ino &&
+	       st.st_dev == c->st.st_dev;
 }
 
 static void emit(struct control *c, enum check_kind kind, const char *detail)
@@ -218,6 +219,18 @@ static void tell_elsewhere(struct control *c, const struct sendmail_unit *where,
 		       spot_path(where, spot), text);
 }
 
+/* It may lie where nobody could look. */
+static void tell_missing(struct control *c)
+{
+	enum check_kind kind = c->s->name[0] == 'q' ? CHECK_NO_DATA : CHECK_HELD_NO_DATA;
+
+	if (c->l->q->layout.partial)
+		check_emit_stuck(c->l, kind, c->s->unit, (enum spot)c->s->spot, c->s->name,
+				 check_blind(c->l));
+	else
+		emit(c, kind, "its data file is missing");
+}
+
 /* True when the data file is where it should be. */
 static bool examine_data(struct control *c)
 {
@@ -242,8 +255,7 @@ static bool examine_data(struct control *c)
 	if (other)
 		tell_elsewhere(c, other, spot);
 	else
-		emit(c, c->s->name[0] == 'q' ? CHECK_NO_DATA : CHECK_HELD_NO_DATA,
-		     "its data file is missing");
+		tell_missing(c);
 	return false;
 }
 
@@ -281,6 +293,20 @@ static bool looks_well(const struct control *c)
 	       !(q->data_dir.p && !layout_find(&c->l->q->layout, q->data_dir));
 }
 
+/* Then the two are told as a pair. */
+static bool is_also_queued(const struct control *c)
+{
+	char name[LIMIT_NAME_BYTES + 8];
+	struct stat st;
+	bool there = false;
+
+	for (const char *first = "qh"; *first; first++) {
+		snprintf(name, sizeof name, "%cf%" SLICE_FMT, *first, SLICE_ARG(c->id));
+		there |= fstatat(c->s->unit->qf_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	}
+	return there;
+}
+
 static void examine_text(struct control *c)
 {
 	char kind = c->s->name[0];
@@ -296,7 +322,7 @@ static void examine_text(struct control *c)
 			   "mode %04o", (unsigned)c->st.st_mode & 07777);
 	if (why)
 		examine_damage(c, why, line);
-	else if (kind == 'Q' && data)
+	else if (kind == 'Q' && data && !is_also_queued(c))
 		emit(c, CHECK_LOST_GOOD, NULL);
 	if (kind == 'q' && c->qf.reason.p && c->qf.ended && lasts(c))
 		emit(c, CHECK_WITH_REASON, NULL);
