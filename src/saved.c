@@ -119,59 +119,96 @@ static const char *note_name(struct arena *a, struct slice id, struct error *err
 	return NULL;
 }
 
+/* The descriptor of a new file with this text, or -1. */
 static int write_temporary(int folder, const char *name, struct slice text, struct error *err)
 {
-	int r, fd;
+	int fd;
 
 	if (unlinkat(folder, name, 0) < 0 && errno != ENOENT)
 		return error_sys(err, errno, "%s", name);
 	fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return error_sys(err, errno, "%s", name);
-	r = sys_write_all(fd, text.p, text.n);
-	if (r == 0)
-		r = fsync(fd);
-	if (r < 0)
-		error_sys(err, errno, "%s", name);
-	if (close(fd) < 0 && r == 0)
-		r = error_sys(err, errno, "%s", name);
-	return r < 0 ? -1 : 0;
-}
-
-static int put_note(int folder, const char *name, struct slice text, struct error *err)
-{
-	char temporary[64];
-
-	snprintf(temporary, sizeof temporary, ".mtaq.note.%ld", (long)getpid());
-	if (write_temporary(folder, temporary, text, err) == 0) {
-		if (renameat(folder, temporary, folder, name) == 0)
-			return 0;
-		error_sys(err, errno, "%s", name);
-	}
-	unlinkat(folder, temporary, 0);
+	if (fd >= 0 && sys_write_all(fd, text.p, text.n) == 0)
+		return fd;
+	error_sys(err, errno, "%s", name);
+	sys_close(fd);
+	unlinkat(folder, name, 0);
 	return -1;
 }
 
-int saved_write_note(int folder, const json_t *note, struct error *err)
+static int prepare_text(struct saved_pending *p, struct slice text, struct error *err)
 {
-	char *text = json_dumps(note, JSON_INDENT(1));
-	struct slice whole = slice_from(text);
+	if (!text.p || !p->temporary || !p->name)
+		return error_set(err, ERROR_NOMEM, "out of memory");
+	if (text.n > LIMIT_NOTE_BYTES)
+		return error_set(err, ERROR_LIMIT, "its note would be larger than %u bytes",
+				 LIMIT_NOTE_BYTES);
+	p->fd = write_temporary(p->folder, p->temporary, text, err);
+	return p->fd < 0 ? -1 : 0;
+}
+
+static void end_pending(struct saved_pending *p)
+{
+	sys_close(p->fd);
+	free(p->temporary);
+	free(p->name);
+	*p = (struct saved_pending){.folder = -1, .fd = -1};
+}
+
+int saved_prepare_note(int folder, const json_t *note, unsigned serial, struct saved_pending *out,
+		       struct error *err)
+{
+	char temporary[64], *text;
 	struct arena a;
 	const char *name;
 	int r = -1;
 
+	snprintf(temporary, sizeof temporary, ".mtaq.note.%ld.%u", (long)getpid(), serial);
+	*out = (struct saved_pending){.folder = folder, .fd = -1};
 	arena_init(&a, 0);
 	name = note_name(&a, json_bytes_get(json_object_get(note, "id"), &a), err);
-	if (!text)
-		error_set(err, ERROR_NOMEM, "out of memory");
-	else if (whole.n > LIMIT_NOTE_BYTES)
-		error_set(err, ERROR_LIMIT, "its note would be larger than %u bytes",
-			  LIMIT_NOTE_BYTES);
-	else if (name)
-		r = put_note(folder, name, whole, err);
+	text = name ? json_dumps(note, JSON_INDENT(1)) : NULL;
+	if (name) {
+		out->temporary = strdup(temporary);
+		out->name = strdup(name);
+		r = prepare_text(out, slice_from(text), err);
+	}
+	if (r < 0)
+		end_pending(out);
 	free(text);
 	arena_free(&a);
 	return r;
+}
+
+void saved_begin_sync(const struct saved_pending *p)
+{
+	sys_begin_sync(p->fd);
+}
+
+int saved_publish_note(struct saved_pending *p, struct error *err)
+{
+	int r = 0;
+
+	if (fsync(p->fd) < 0 || renameat(p->folder, p->temporary, p->folder, p->name) < 0) {
+		r = error_sys(err, errno, "%s", p->name);
+		unlinkat(p->folder, p->temporary, 0);
+	}
+	end_pending(p);
+	return r;
+}
+
+void saved_discard_note(struct saved_pending *p)
+{
+	unlinkat(p->folder, p->temporary, 0);
+	end_pending(p);
+}
+
+int saved_write_note(int folder, const json_t *note, struct error *err)
+{
+	struct saved_pending p;
+
+	if (saved_prepare_note(folder, note, 0, &p, err) < 0)
+		return -1;
+	return saved_publish_note(&p, err);
 }
 
 static json_t *parse_note(struct slice text, struct slice id, struct arena *a, struct error *err)

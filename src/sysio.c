@@ -133,6 +133,19 @@ int sys_make_dir(const char *path, struct error *err)
 	return -1;
 }
 
+void sys_begin_sync(int fd)
+{
+#ifdef HAVE_SYNC_FILE_RANGE
+	int saved = errno;
+
+	/* whether it can makes no difference to what fsync() promises */
+	sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	errno = saved;
+#else
+	(void)fd;
+#endif
+}
+
 void sys_close(int fd)
 {
 	int saved = errno;

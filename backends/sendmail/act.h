@@ -23,6 +23,7 @@
 #include "queue.h"
 
 #include <mtaq/action.h>
+#include <mtaq/saved.h>
 
 #define NODATA_REFUSAL "its data file is missing, so it would be sent empty: hold or delete it"
 
@@ -47,6 +48,8 @@ struct act {
 	int patience_ms;	/* left in this batch for locks that are only held for a moment */
 	int *unsynced; /* files and directories that the next sync brings to disk, each once */
 	size_t unsynced_count, unsynced_room;
+	struct saved_pending *notes; /* that the next sync publishes, before those */
+	size_t note_count;
 	struct place to;	   /* move, delete */
 	uint64_t returned_at_once; /* of what was released */
 	struct target target;
@@ -120,6 +123,8 @@ int lock_file(int fd);
 /* The next sync brings this file, or the entries of this directory, to disk: for many files at once
  * that is cheaper than for each in turn. The descriptor stays open until then. */
 void act_sync_later(struct action *a, int fd);
+/* Write this note of a message in the batch; the next sync gives it its name. */
+int act_note_later(struct action *a, int folder, const json_t *note, struct error *err);
 /* What prepare made under this name is to go again unless the action is committed. */
 void act_made(struct held *h, int dirfd, const char *name);
 

@@ -62,11 +62,60 @@ void act_sync_later(struct action *a, int fd)
 	act->unsynced[act->unsynced_count++] = fd;
 }
 
+int act_note_later(struct action *a, int folder, const json_t *note, struct error *err)
+{
+	struct act *act = act_of(a);
+
+	if (!act->notes)
+		act->notes = calloc(ACTION_BATCH, sizeof *act->notes);
+	if (!act->notes)
+		abort();
+	if (act->note_count == ACTION_BATCH)
+		return error_set(err, ERROR_BUG, "more notes than messages");
+	if (saved_prepare_note(folder, note, (unsigned)act->note_count,
+			       &act->notes[act->note_count], err) < 0)
+		return -1;
+	act->note_count++;
+	return 0;
+}
+
+/* All of them, or none that are left. */
+static int publish_notes(struct act *act, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < act->note_count; i++)
+		if (r < 0)
+			saved_discard_note(&act->notes[i]);
+		else
+			r = saved_publish_note(&act->notes[i], err);
+	act->note_count = 0;
+	return r;
+}
+
+static void discard_notes(struct act *act)
+{
+	for (size_t i = 0; i < act->note_count; i++)
+		saved_discard_note(&act->notes[i]);
+	act->note_count = 0;
+}
+
+/* The disk is given everything before the first is waited for. */
+static void begin_sync(const struct act *act)
+{
+	for (size_t i = 0; i < act->note_count; i++)
+		saved_begin_sync(&act->notes[i]);
+	for (size_t i = 0; i < act->unsynced_count; i++)
+		sys_begin_sync(act->unsynced[i]);
+}
+
 static int sync_all(struct action *a, struct error *err)
 {
 	struct act *act = act_of(a);
-	int r = 0;
+	int r;
 
+	begin_sync(act);
+	r = publish_notes(act, err);
 	for (size_t i = 0; i < act->unsynced_count; i++)
 		if (fsync(act->unsynced[i]) < 0)
 			r = error_sys(err, errno, "fsync in the queue");
@@ -85,6 +134,8 @@ static void run_end(struct action *a)
 	release_end(a);
 	move_end(a);
 	ask_end(a);
+	discard_notes(act);
+	free(act->notes);
 	sys_locks_free(&act->locks);
 	free(act->unsynced);
 	free(act);
@@ -152,6 +203,7 @@ static int batch_begin(struct action *a, struct error *err)
 	(void)err;
 	act->patience_ms = PATIENCE_MS;
 	act->unsynced_count = 0;
+	discard_notes(act);
 	if (a->dry_run)
 		sys_locks_refresh(&act->locks);
 	return 0;

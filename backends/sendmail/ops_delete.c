@@ -115,7 +115,7 @@ static int put_note(struct action *a, struct held *h, struct error *err)
 	note = sendmail_note(a, h, err);
 	if (!note)
 		return -1;
-	r = saved_write_note(a->trash_fd, note, err);
+	r = act_note_later(a, a->trash_fd, note, err);
 	json_decref(note);
 	if (r == 0)
 		act_made(h, a->trash_fd, name);

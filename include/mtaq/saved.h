@@ -40,6 +40,20 @@ int saved_note_file(json_t *note, const char *role, struct slice name, struct sl
  * (the backend's sync() does that). One that is there is replaced. */
 int saved_write_note(int folder, const json_t *note, struct error *err);
 
+/* The same for many notes, whose syncs cost less together: prepare them all, then publish each. */
+struct saved_pending {
+	int folder, fd;
+	char *temporary, *name;
+};
+/* Write the temporary; `serial` tells those of one process apart. */
+int saved_prepare_note(int folder, const json_t *note, unsigned serial, struct saved_pending *out,
+		       struct error *err);
+/* Let the disk begin with it. */
+void saved_begin_sync(const struct saved_pending *p);
+/* On disk, and named. Closed in any case. */
+int saved_publish_note(struct saved_pending *p, struct error *err);
+void saved_discard_note(struct saved_pending *p);
+
 /* Read and check the note of `id`. NULL with err: GONE when there is none. */
 json_t *saved_read_note(int folder, struct slice id, struct error *err);
 

@@ -54,6 +54,9 @@ int sys_read_config(const char *path, size_t limit, struct arena *arena, struct 
 		    struct error *err);
 /* All of it, whatever write(2) takes at a time; 0 or -1 with errno. */
 int sys_write_all(int fd, const void *p, size_t n);
+/* Let the disk begin with what was written; fsync() has to follow. For several files: begin with all of them, then
+ * sync each, and most of it is one write to the disk. */
+void sys_begin_sync(int fd);
 void sys_close(int fd);
 /* A copy of a regular file: bytes, owner, mode and times, on disk. -1 with errno, EEXIST when the name is taken. */
 int sys_copy_file(int from_fd, const char *from, int to_fd, const char *to);

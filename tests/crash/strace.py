@@ -12,7 +12,7 @@ CHANGES = (
     "write writev pwrite64 pwritev pwritev2 sendfile copy_file_range splice fallocate truncate ftruncate "
     "link linkat symlink symlinkat rename renameat renameat2 unlink unlinkat mkdir mkdirat rmdir mknod mknodat "
     "chmod fchmod fchmodat chown fchown fchownat lchown utime utimes utimensat futimesat setxattr fsetxattr "
-    "fsync fdatasync sync syncfs sync_file_range"
+    "fsync fdatasync sync syncfs"
 ).split()
 # What a recording needs besides.
 FOLLOWED = ("lseek", "dup", "dup2", "dup3", "fcntl")
