@@ -4,6 +4,21 @@
 #include "applylock.h"
 #include "unit/acting_run.h"
 
+#include <syslog.h>
+
+/* This program's own, in place of the system's: what was logged last. */
+static char logged[512];
+
+void syslog(int priority, const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)priority;
+	va_start(ap, fmt);
+	vsnprintf(logged, sizeof logged, fmt, ap);
+	va_end(ap);
+}
+
 struct applied {
 	struct acting *t;
 	const char *rules;
@@ -321,6 +336,27 @@ static void test_runs(void **state)
 	run_ids_free(&ids);
 }
 
+/* The line in the system log says which rule it was; a dry run logs nothing. */
+static void test_logged(void **state)
+{
+	static const char rules[] = "rule a-b.c\n when ALL\n do delete purge\n limit 1\n";
+
+	(void)state;
+	logged[0] = '\0';
+	apply(rules);
+	assert_string_equal(logged, "");
+	now.options.no_syslog = false;
+	now.options.dry_run = true;
+	apply(rules);
+	assert_string_equal(logged, "");
+	now.options.dry_run = false;
+	acting_begin(now.t, OP_EXPIRE);
+	mem_acts_make(3);
+	apply(rules);
+	assert_non_null(strstr(logged, "m0: deleted by "));
+	assert_non_null(strstr(logged, ", from=<a@example.com>, rule=a-b.c"));
+}
+
 /* ---- guards ---- */
 
 static void test_max(void **state)
@@ -465,6 +501,7 @@ int main(void)
 	    TEST(refused_for_now),
 	    TEST(refused_for_good),
 	    TEST(runs),
+	    TEST(logged),
 	    TEST(max),
 	    TEST(max_percent),
 	    TEST(limit),
