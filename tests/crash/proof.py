@@ -256,9 +256,10 @@ class Proof:
             complaints.append(f"status {outcome.status} without a word")
         if len(lines) > len(self.row.victims) + 2:
             complaints.append(f"many words: {outcome.told()}")
-        summary = re.search(r"(\d+) messages? matched(.*)", outcome.err)
+        # of several rules the last one is about the victims
+        summary = re.findall(r"\d+ messages? matched(.*)", outcome.err)
         if summary and not mute:
-            done = re.search(r"\b(\d+) %s" % self.participle, summary.group(2))
+            done = re.search(r"\b(\d+) %s" % self.participle, summary[-1])
             if (int(done.group(1)) if done else 0) != len(claimed):
                 complaints.append(f"the count is not what was told: {outcome.told()}")
         if not summary and outcome.status in (0, 1) and not mute:

@@ -12,6 +12,7 @@ in proof.py: order, kills, faults, shorts, prefixes. What is wrong is printed be
 where it happened.
 """
 
+import os
 from dataclasses import dataclass, field
 
 import sendmail as s
@@ -92,6 +93,7 @@ DROP = ["drop", "--recipient", "plain@example.net"] + PLAIN
 MOVE = ["move", "--to", "@ROOT@/a/other"] + TWO
 SAVE = ["save", "--to", "@ROOT@/a/saved"] + TWO
 UNDO = ["undo", "@RUN@"]
+APPLY = ["apply", os.path.join(os.path.dirname(os.path.abspath(__file__)), "apply.rules")]
 Q_DELETE = ["delete"] + PAIR
 Q_MOVE = ["move", "--to", "@ROOT@/a/other"] + PAIR
 Q_BOUNCE = ["bounce", "--reason", "It is enough."] + PAIR
@@ -119,6 +121,7 @@ ROWS = [
         trash="b/trash", again=(0, 1)),
     Row("restore of saved ones", "sendmail", ["restore", "--from", "@ROOT@/a/saved"] + list(TWO_IDS), TWO_IDS, "back",
         before=[SAVE, DELETE + ["--purge"]], again=(0, 1)),
+    Row("apply", "sendmail", APPLY, TWO_IDS, "trash"),
     Row("undo of delete", "sendmail", UNDO, TWO_IDS, "back", before=[DELETE]),
     Row("undo of move", "sendmail", UNDO, TWO_IDS, "move", before=[MOVE]),
     Row("undo of expire", "sendmail", UNDO, TWO_IDS, before=[EXPIRE]),
@@ -161,6 +164,7 @@ ROWS = [
     Row("restore", "qmail", ["trash", "restore", "@otto@", "@letter@", "--keep-age"], PAIR_IDS, "back", before=[Q_DELETE], again=(0, 1)),
     Row("undo of delete", "qmail", UNDO, PAIR_IDS, "back", before=[Q_DELETE]),
     Row("move", "qmail", Q_MOVE, PAIR_IDS, "move"),
+    Row("apply", "qmail", APPLY, PAIR_IDS, "trash"),
     Row("undo of move", "qmail", UNDO, PAIR_IDS, "move", before=[Q_MOVE]),
     Row("undo of bounce", "qmail", UNDO, PAIR_IDS, before=[Q_BOUNCE]),
     Row("undo of expire", "qmail", UNDO, PAIR_IDS, before=[["expire"] + PAIR]),

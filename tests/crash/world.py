@@ -13,7 +13,7 @@ import time
 import tree as trees
 from strace import execute
 
-RUN_ID = re.compile(r"\d{8}T\d{6}Z-\d+")
+RUN_ID = re.compile(r"\d{8}T\d{6}Z-\d+(?:\.\d+)?")
 TEMPORARY = re.compile(r"(^|/)\.mtaq(-[a-z]+)?\.[^/]*$")
 JOURNAL = "a/journal"
 NOW = "now"
@@ -244,8 +244,9 @@ def run_of(path):
 
 
 def run_order(run):
-    """To sort run ids by: time, process id."""
-    return run[:16], int(run[17:])
+    """To sort run ids by: time, process id, which of that process."""
+    process, _, nth = run[17:].partition(".")
+    return run[:16], int(process), int(nth or 0)
 
 
 class Journal:
@@ -258,7 +259,7 @@ class Journal:
         self.runs = []
         self.ended = True
         for path in sorted(p for p in tree if p.startswith(JOURNAL + "/")):
-            if path not in but and tree[path].kind == trees.FILE:
+            if path not in but and tree[path].kind == trees.FILE and not path.endswith("/apply.lock"):
                 self.read(path, tree[path].data)
 
     def read(self, path, data):
