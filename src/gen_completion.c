@@ -134,21 +134,29 @@ static void put_formats(void)
 			printf("%s%s", n++ ? " " : "", k->name);
 }
 
+/* Is it among the codes of the first `n` backends? */
+static bool code_seen(const char *code, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct backend_checks *checks = backend_at(i)->checks;
+
+		for (size_t k = 0; checks && k < checks->count; k++)
+			if (strcmp(checks->codes[k].code, code) == 0)
+				return true;
+	}
+	return false;
+}
+
 /* Each once, also when two MTAs share it. */
 static void put_codes(void)
 {
 	const struct backend *b;
+	size_t n = 0;
 
 	for (size_t i = 0; (b = backend_at(i)) != NULL; i++)
-		for (size_t k = 0; b->checks && k < b->checks->count; k++) {
-			const char *code = b->checks->codes[k].code;
-			bool seen = false;
-
-			for (size_t j = 0; i && j < backend_at(0)->checks->count; j++)
-				seen |= strcmp(backend_at(0)->checks->codes[j].code, code) == 0;
-			if (!seen)
-				printf("%s%s", i || k ? " " : "", code);
-		}
+		for (size_t k = 0; b->checks && k < b->checks->count; k++)
+			if (!code_seen(b->checks->codes[k].code, i))
+				printf("%s%s", n++ ? " " : "", b->checks->codes[k].code);
 }
 
 static void put_commands(void)
