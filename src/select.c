@@ -20,7 +20,7 @@ struct slot {
 	enum slot_state state;
 	struct arena names;
 	struct message_entry entries[LIMIT_CHUNK_ENTRIES];
-	size_t count;
+	size_t count, first; /* first: index in request->entries */
 	struct select_chunk chunk;
 };
 
@@ -153,6 +153,14 @@ static bool ended(struct pool *p, const struct select_chunk *c)
 	       (c->errors && runaway_pattern(p));
 }
 
+static bool is_known(const struct select_request *r, struct slot *s, size_t i)
+{
+	if (!r->entries || !r->known || !r->known(r->ctx, &s->chunk, s->first + i))
+		return false;
+	s->chunk.end[s->chunk.selected++] = s->chunk.out.n;
+	return true;
+}
+
 static void work_on(struct pool *p, struct worker *w, unsigned long serial)
 {
 	struct slot *s = slot_of(p, serial);
@@ -160,7 +168,8 @@ static void work_on(struct pool *p, struct worker *w, unsigned long serial)
 	worker_begin_chunk(w);
 	for (size_t i = 0; i < s->count && !ended(p, &s->chunk); i++) {
 		s->chunk.scanned++;
-		worker_message(w, &s->entries[i], &s->chunk);
+		if (!is_known(p->request, s, i))
+			worker_message(w, &s->entries[i], &s->chunk);
 		if (output_is_large(&s->chunk) && !hand_over_piece(p, serial))
 			return;
 	}
@@ -256,6 +265,7 @@ static bool fill(struct pool *p, struct slot *s)
 
 	arena_reset(&s->names);
 	s->count = 0;
+	s->first = p->next_entry;
 	while (got > 0 && s->count < LIMIT_CHUNK_ENTRIES && !output_is_large(&s->chunk))
 		got = next_entry(p, s);
 	return got > 0;

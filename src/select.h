@@ -40,6 +40,10 @@ struct select_request {
 	/* Take these instead of a scan (ids, a second pass): pointers that stay valid. */
 	const struct message_entry *entries;
 	size_t entry_count;
+	/* NULL, or asked of each of `entries`, by its index, in any thread: true when it has
+	 * appended to chunk->out all there is of that one, which then counts as selected and is not
+	 * loaded. */
+	bool (*known)(void *ctx, struct select_chunk *chunk, size_t entry);
 	unsigned jobs; /* threads, >= 1; with 1 everything runs in the caller's */
 	int64_t now;
 	const char *program; /* put before messages in chunk->err: "mtaq" */

@@ -52,7 +52,8 @@ enum {
 	AT_TODO = 1 << 4,
 	AT_TODO_OTHER = 1 << 5,
 	AT_INFO = 1 << 6,
-	AT_MESS = 1 << 7
+	AT_MESS = 1 << 7,
+	SEEN_IN_SCAN = 1 << 8 /* one of many: not found by its id */
 };
 
 struct route {
@@ -72,6 +73,8 @@ struct qmail_control {
 	size_t route_count;
 };
 
+struct bounces;
+
 struct queue_qmail {
 	struct queue base;
 	int fd;
@@ -88,6 +91,7 @@ struct queue_qmail {
 	const char *logs[LOG_PLACES]; /* base.logs */
 	const char *log_why;	      /* why these, or why none */
 	atomic_int send_state;	      /* send_known(): 0 not asked yet, else its answer + 2 */
+	struct bounces *bounces;
 	struct arena arena;	      /* what lives as long as the queue */
 };
 
@@ -231,6 +235,16 @@ void log_load(struct message *m);
 int64_t qmail_next_attempt(enum channel channel, int64_t birth, int64_t start);
 /* Set next_attempt of the pending recipients and of the message, where it is exact. */
 void next_attempts(const struct queue_qmail *q, struct message *m);
+
+/* ---- bounces.c ---- */
+
+struct bounces *bounces_new(void);
+void bounces_free(struct bounces *b);
+/* A new scan begins: what was read is old. */
+void bounces_forget(struct bounces *b);
+/* Had message `n` a note in bounce/ when the scan's first message was asked about: 1, 0, -1 not
+ * known. */
+int bounces_has(const struct queue_qmail *q, uint64_t n);
 
 /* ---- tcpto.c: hosts that timed out ---- */
 

@@ -1,8 +1,6 @@
 /* Where the files of a message lie, and which directory entries are messages at all. */
 #include "internal.h"
 
-#include <stdio.h>
-
 static const char *const dir_names[DIR_COUNT] = {
     [DIR_MESS] = "mess", [DIR_INFO] = "info", [DIR_LOCAL] = "local",   [DIR_REMOTE] = "remote",
     [DIR_TODO] = "todo", [DIR_INTD] = "intd", [DIR_BOUNCE] = "bounce",
@@ -38,6 +36,35 @@ static bool is_split(const struct queue_qmail *q, enum qmail_file f)
 	}
 }
 
+/* printf takes a tenth of the time of a listing for this. */
+static size_t put_number(char *out, uint64_t n)
+{
+	char digits[20];
+	size_t count = 0;
+
+	do
+		digits[count++] = (char)('0' + n % 10);
+	while ((n /= 10) != 0);
+	for (size_t i = 0; i < count; i++)
+		out[i] = digits[count - 1 - i];
+	return count;
+}
+
+/* DIR, or DIR/SPLIT, and the number: shorter than PART_ROOM. */
+static void put_path(char *out, const char *dir, bool split, unsigned d, uint64_t n)
+{
+	size_t at = strlen(dir);
+
+	memcpy(out, dir, at);
+	out[at++] = '/';
+	if (split) {
+		at += put_number(out + at, d);
+		out[at++] = '/';
+	}
+	at += put_number(out + at, n);
+	out[at] = '\0';
+}
+
 int qmail_path(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct file_path *out,
 	       struct error *err)
 {
@@ -49,10 +76,7 @@ int qmail_path(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struc
 	memcpy(out->full, q->base.dir, at);
 	out->full[at++] = '/';
 	out->name = out->full + at;
-	if (split)
-		snprintf(out->full + at, PART_ROOM, "%s/%u/%llu", dir, d, (unsigned long long)n);
-	else
-		snprintf(out->full + at, PART_ROOM, "%s/%llu", dir, (unsigned long long)n);
+	put_path(out->full + at, dir, split, d, n);
 	if (split && (q->bad[d] & (1u << files[f].dir)))
 		return error_set(err, ERROR_CORRUPT, "%s/%s/%u is no directory", q->base.dir, dir,
 				 d);

@@ -270,30 +270,39 @@ static void load_info_stat(struct message *m, const struct stat *st)
 		m->bounce = st->st_size == 2;
 }
 
+/* Info was read: its text and its stat. */
+static void take_info(struct message *m, struct slice text, const struct stat *st)
+{
+	struct error e = ERROR_INIT;
+	struct slice sender = SLICE_NONE;
+	const char *damage = info_parse(text, &sender);
+
+	m->have |= PART_CONTROL;
+	set_stat(m, st);
+	set_sender(m, sender);
+	/* the answer that a stat gives, whatever follows the first record */
+	m->bounce = st->st_size == 2;
+	if (!damage)
+		return;
+	damaged(m, FILE_INFO, damage, &e);
+	part_fail(m, PART_CONTROL_I, &e);
+}
+
 /* False when it is not there any more. */
 static bool load_info(struct message *m)
 {
 	struct error e = ERROR_INIT;
-	struct slice text, sender = SLICE_NONE;
-	const char *damage = NULL;
+	struct slice text;
 	struct stat st;
 	int r = read_file(m, FILE_INFO, &st, &text, &e);
 
-	if (r == 0)
-		return false;
-	m->have |= PART_CONTROL;
-	if (r > 0) {
-		set_stat(m, &st);
-		damage = info_parse(text, &sender);
-		set_sender(m, sender);
-		/* the answer that a stat gives, whatever follows the first record */
-		m->bounce = st.st_size == 2;
-	}
-	if (damage)
-		damaged(m, FILE_INFO, damage, &e);
-	if (e.code != ERROR_NONE)
+	if (r > 0)
+		take_info(m, text, &st);
+	if (r < 0) {
+		m->have |= PART_CONTROL;
 		part_fail(m, PART_CONTROL_I, &e);
-	return true;
+	}
+	return r != 0;
 }
 
 /* Does it look finished: S5 with nothing pending. Damage that hides recipients is no proof of that.
@@ -304,6 +313,18 @@ static void set_queued_state(struct message *m)
 
 	m->state = ended ? STATE_ENDING : STATE_QUEUED;
 	m->state_known = true;
+}
+
+static bool has_bounce(const struct message *m)
+{
+	struct stat st;
+	int r = -1;
+
+	if (m->entry.seen & SEEN_IN_SCAN)
+		r = bounces_has(queue_of(m), m->entry.number);
+	if (r < 0)
+		r = qmail_stat(queue_of(m), FILE_BOUNCE, m->entry.number, &st, NULL) > 0;
+	return r;
 }
 
 static void load_channels(struct message *m)
@@ -325,7 +346,7 @@ static void load_channels(struct message *m)
 			damaged(m, file[i], damage, &e);
 	}
 	finish_recipients(m);
-	m->bouncing = qmail_stat(queue_of(m), FILE_BOUNCE, m->entry.number, &st, NULL) > 0;
+	m->bouncing = has_bounce(m);
 	m->have |= PART_RECIPIENTS;
 	if (e.code != ERROR_NONE)
 		part_fail(m, PART_RECIPIENTS_I, &e);
@@ -355,6 +376,16 @@ static bool still_past_todo(struct message *m)
 	       qmail_stat(queue_of(m), FILE_INFO, m->entry.number, &st, NULL) != 0;
 }
 
+/* Info was read. False when the message moved or ended meanwhile. */
+static bool finish_queued(struct message *m, parts_t want, const struct stat *st)
+{
+	if (!size_tells(st) && (m->failed & PART_CONTROL))
+		part_fail(m, PART_STAT_I, m->why[PART_CONTROL_I]);
+	if (want & PART_RECIPIENTS)
+		load_channels(m);
+	return still_past_todo(m);
+}
+
 /* False when the message moved or ended meanwhile. */
 static bool load_queued(struct message *m, parts_t want, const struct stat *st)
 {
@@ -371,11 +402,25 @@ static bool load_queued(struct message *m, parts_t want, const struct stat *st)
 		return false;
 	if (m->identity.control_ino && m->identity.control_ino != (uint64_t)st->st_ino)
 		return false;
-	if (!size_tells(st) && (m->failed & PART_CONTROL))
-		part_fail(m, PART_STAT_I, m->why[PART_CONTROL_I]);
-	if (want & PART_RECIPIENTS)
-		load_channels(m);
-	return still_past_todo(m);
+	return finish_queued(m, want, st);
+}
+
+/* As load_queued, in one go: info is opened without a look at it first. 1, 0 as it moved or ended
+ * meanwhile; -1: it is to be done step by step, and nothing was. */
+static int load_directly(struct message *m, parts_t want)
+{
+	const unsigned todo = SEEN_TODO | SEEN_TODO_OTHER;
+	struct error e = ERROR_INIT;
+	struct slice text;
+	struct stat st;
+
+	if (!(m->entry.seen & SEEN_INFO) || (m->entry.seen & todo) || (m->have & ENVELOPE) ||
+	    !(want & PART_CONTROL) || read_file(m, FILE_INFO, &st, &text, &e) <= 0)
+		return -1;
+	m->entry.seen |= AT_INFO;
+	load_info_stat(m, &st);
+	take_info(m, text, &st);
+	return finish_queued(m, want, &st);
 }
 
 /* ---- the envelope, wherever it is ---- */
@@ -406,8 +451,13 @@ static void load_envelope(struct message *m, parts_t want)
 	bool again = (m->have & ENVELOPE) != 0;
 	struct error e = ERROR_INIT;
 	struct stat st;
+	int direct = load_directly(m, want);
 
-	for (int tries = 0; tries < 4; tries++) {
+	if (direct > 0)
+		return;
+	if (direct == 0)
+		forget_envelope(m);
+	for (int tries = direct == 0; tries < 4; tries++) {
 		enum place p = locate(m, tries > 0, &st, &e);
 
 		if (p == PLACE_ERROR) {

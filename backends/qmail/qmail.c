@@ -154,6 +154,7 @@ static void close_queue(struct queue *base)
 		return;
 	sys_close(q->fd);
 	free(q->bad);
+	bounces_free(q->bounces);
 	arena_free(&q->arena);
 	free(q);
 }
@@ -186,7 +187,10 @@ static struct queue *open_queue(const struct queue_spec *spec, const char *confi
 	struct queue_qmail *q = calloc(1, sizeof *q);
 
 	(void)config;
-	if (!q) {
+	if (q)
+		q->bounces = bounces_new();
+	if (!q || !q->bounces) {
+		free(q);
 		error_set(err, ERROR_NOMEM, "out of memory");
 		return NULL;
 	}

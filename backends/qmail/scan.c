@@ -72,6 +72,7 @@ struct scan *scan_begin(const struct queue *base, struct error *err)
 		return NULL;
 	}
 	s->q = q;
+	bounces_forget(q->bounces);
 	return s;
 }
 
@@ -307,7 +308,8 @@ static int merge(struct scan *s, uint64_t *n, unsigned *seen)
 		s->phase = READ_TODO;
 		return 0;
 	}
-	*seen = take(&s->todo_flat, flat_end, *n, s->q->big_todo ? SEEN_TODO_OTHER : SEEN_TODO) |
+	*seen = SEEN_IN_SCAN |
+		take(&s->todo_flat, flat_end, *n, s->q->big_todo ? SEEN_TODO_OTHER : SEEN_TODO) |
 		take(&s->todo, s->todo.n, *n, SEEN_TODO) |
 		take(&s->info, s->info.n, *n, SEEN_INFO) | take(&s->mess, s->mess.n, *n, SEEN_MESS);
 	return 1;

@@ -95,4 +95,44 @@ done
 same "$tmp/sum.3" "$tmp/sum.1" 'three threads write what one does'
 same "$tmp/sum.8" "$tmp/sum.1" 'eight threads write what one does'
 like "$(cat "$tmp/sum.1")" ' [0-9]{8,}$' 'and it is much'
+
+# --- LIMIT_LISTING_TEXT: mailq prints the same whether all texts, some, or none (--limit) are kept until they are in order
+
+mailq() {
+	run "$MTAQ" -q "$1" --clock "$(fixture_clock sendmail)" list --format mailq
+	mv "$out" "$tmp/kept" && mv "$err" "$tmp/kept.err"
+	kept=$status
+	run "$MTAQ" -q "$1" --clock "$(fixture_clock sendmail)" list --format mailq --limit 1000000
+	is "$kept" "$status" "$2: the same status"
+	same "$tmp/kept" "$out" "$2: kept or read again"
+	sort "$err" >"$tmp/again.err"
+	sort "$tmp/kept.err" | cmp -s - "$tmp/again.err" && pass "$2: the same is told, once" || fail "$2: the same is told, once"
+}
+for case in flat split groups broken quarantined; do
+	mailq "$(fixture_queue sendmail $case)" $case
+done
+huge=$tmp/huge
+mkdir "$huge"
+awk 'BEGIN {
+	print "V8\nT1768400000\nK0\nN0\nP1\nS<ann@example.com>"
+	long = sprintf("%020d", 0)
+	for (i = 0; i < 190000; i++)
+		print "RPFD:<" long i "@example.net>"
+	print "H??Subject: many\n."
+}' >"$huge/model"
+size=$(wc -c <"$huge/model")
+i=0
+while [ $((i * size)) -le "$(limit LIMIT_LISTING_TEXT)" ]; do
+	sed "s/^P1\$/P$((9000 - i))/" "$huge/model" >"$huge/qf60F00000000$(printf %04d $i)"
+	: >"$huge/df60F00000000$(printf %04d $i)"
+	i=$((i + 1))
+done
+head -n 20 "$huge/model" >"$huge/qf60F000000009999" # without its end
+: >"$huge/df60F000000009999"
+rm "$huge/model"
+mailq "sendmail:$huge" 'more than is kept'
+is "$(grep -c '^60F' "$tmp/kept")" $((i + 1)) 'all are there'
+is "$(grep -c 60F000000009999 "$tmp/kept.err")" 1 'trouble is told once'
+ok 'and it is more' test "$(wc -c <"$tmp/kept")" -gt "$(limit LIMIT_LISTING_TEXT)"
+rm -r "$huge"
 done_testing

@@ -58,16 +58,16 @@ static void test_costs(void **state)
 	    {PART_STAT, 1, 0},
 	    {PART_DATA, 1, 0},
 	    {PART_STAT | PART_DATA, 2, 0},
-	    /* info, and todo again */
-	    {PART_CONTROL, 2, 1},
-	    /* bounce too */
-	    {PART_RECIPIENTS, 3, 2},
-	    {ENVELOPE_PARTS, 3, 3},
+	    /* info is opened at once; then todo again */
+	    {PART_CONTROL, 1, 1},
+	    /* whether there is a note in bounce is known of all at once */
+	    {PART_RECIPIENTS, 2, 2},
+	    {ENVELOPE_PARTS, 1, 3},
 	    {PART_HEADER, 0, 1},
 	    {PART_BODY, 0, 1},
 	    {PART_LOCK, 0, 0},
 	    /* the envelope; without a log that is all */
-	    {PART_LOG, 3, 3},
+	    {PART_LOG, 1, 3},
 	};
 	struct message m;
 	struct box b;
@@ -81,6 +81,67 @@ static void test_costs(void **state)
 		/* what is there costs nothing */
 		assert_calls(cost_of(&b, &m, cases[i].parts), 0, 0);
 	}
+	box_close(&b);
+}
+
+static bool note_exists(const struct box *b, uint64_t n)
+{
+	char name[64];
+
+	snprintf(name, sizeof name, "bounce/%llu", (unsigned long long)n);
+	return faccessat(b->fd, name, F_OK, 0) == 0;
+}
+
+static size_t assert_bouncing(struct box *b)
+{
+	size_t bouncing = 0;
+
+	for (size_t i = 0; i < b->count; i++) {
+		struct message m;
+
+		box_get(b, b->entries[i].number, ENVELOPE_PARTS, &m);
+		if (m.state != STATE_QUEUED && m.state != STATE_ENDING)
+			continue;
+		assert_int_equal(m.bouncing, note_exists(b, b->entries[i].number));
+		bouncing += m.bouncing;
+	}
+	return bouncing;
+}
+
+/* The names in bounce are read once a scan; a message that is found by its id is looked at. */
+static void test_bouncing(void **state)
+{
+	struct message_entry found;
+	struct message m;
+	uint64_t other = 0;
+	size_t before;
+	char name[64];
+	struct box b;
+
+	(void)state;
+	box_open(&b, "bouncing.tar");
+	box_scan(&b);
+	before = assert_bouncing(&b);
+	assert_true(before > 0);
+	for (size_t i = 0; i < b.count; i++)
+		if ((b.entries[i].seen & SEEN_INFO) && note_exists(&b, b.entries[i].number))
+			other = b.entries[i].number;
+	assert_true(other != 0);
+	snprintf(name, sizeof name, "bounce/%llu", (unsigned long long)other);
+	assert_int_equal(unlinkat(b.fd, name, 0), 0);
+	snprintf(name, sizeof name, "%llu", (unsigned long long)other);
+	assert_int_equal(backend_qmail.find(b.queue, slice_from(name), &b.names, &found, 1, NULL),
+			 1);
+	backend_qmail.begin(b.queue, &found, &b.arena, &m);
+	backend_qmail.load(&b.loader, &m, ENVELOPE_PARTS);
+	assert_false(m.bouncing);
+	box_scan(&b);
+	assert_int_equal(assert_bouncing(&b), before - 1);
+	/* names that cannot be read: each is looked for, and what is no directory has none */
+	assert_int_equal(renameat(b.fd, "bounce", b.fd, "gone"), 0);
+	close(openat(b.fd, "bounce", O_CREAT | O_WRONLY, 0600));
+	box_scan(&b);
+	assert_int_equal(assert_bouncing(&b), 0);
 	box_close(&b);
 }
 
@@ -141,9 +202,8 @@ static void test_scan(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_costs),
-	    cmocka_unit_test(test_bounce_and_age),
-	    cmocka_unit_test(test_new),
+	    cmocka_unit_test(test_costs),	   cmocka_unit_test(test_bouncing),
+	    cmocka_unit_test(test_bounce_and_age), cmocka_unit_test(test_new),
 	    cmocka_unit_test(test_scan),
 	};
 

@@ -58,7 +58,7 @@ static void test_union(void **state)
 		unsigned seen = (made[i].todo ? SEEN_TODO : 0u) | (made[i].info ? SEEN_INFO : 0u) |
 				(made[i].mess ? SEEN_MESS : 0u);
 
-		assert_int_equal(e->seen, seen);
+		assert_int_equal(e->seen, seen | SEEN_IN_SCAN);
 		assert_true(slice_eq(
 		    e->name, arena_printf(&b.arena, "%llu", (unsigned long long)e->number)));
 	}
@@ -81,8 +81,9 @@ static void test_mixed_todo(void **state)
 	assert_int_equal(b.count, 10);
 	assert_order(&b, 23);
 	assert_string_equal(b.told, "");
-	assert_int_equal(box_entry(&b, 1148105)->seen, SEEN_TODO_OTHER | SEEN_MESS);
-	assert_int_equal(box_entry(&b, 1148107)->seen, SEEN_TODO | SEEN_TODO_OTHER | SEEN_MESS);
+	assert_int_equal(box_entry(&b, 1148105)->seen, SEEN_IN_SCAN | SEEN_TODO_OTHER | SEEN_MESS);
+	assert_int_equal(box_entry(&b, 1148107)->seen,
+			 SEEN_IN_SCAN | SEEN_TODO | SEEN_TODO_OTHER | SEEN_MESS);
 	for (uint64_t n = 1148105; n <= 1148107; n += 2) {
 		box_get(&b, n, ENVELOPE_PARTS, &m);
 		assert_int_equal(m.state, STATE_NEW);
