@@ -65,8 +65,8 @@
 /* Program */
 #define LIMIT_JOBS	    256u
 #define LIMIT_CHUNK_ENTRIES 256u /* names handed to a thread at once */
-#define LIMIT_LISTING_TEXT                                                                         \
-	(64u << 20) /* of a mailq listing kept until it is in order; the rest is read twice */
+/* Of a mailq listing kept until it is in order; the rest is read twice. */
+#define LIMIT_LISTING_TEXT (64u << 20)
 #define LIMIT_CHUNK_OUTPUT (1u << 20) /* output of the head chunk kept before it streams */
 
 #endif
