@@ -40,9 +40,9 @@ static void add_dir(struct work *w, int parent, const char *path)
 {
 	int fd = openat(parent, path, O_RDONLY | O_DIRECTORY);
 	struct dirent *e;
-	DIR *d;
+	DIR *d = fd < 0 ? NULL : fdopendir(dup(fd));
 
-	if (fd < 0 || !(d = fdopendir(dup(fd))))
+	if (!d)
 		die(path);
 	while ((e = readdir(d))) {
 		if (w->qmail ? e->d_name[0] == '.' : strncmp(e->d_name, "qf", 2) != 0)

@@ -139,11 +139,15 @@ static void add_headers(struct buf *b, const struct field_context *c)
 	for (size_t i = 0; i < m->headers.count; i++) {
 		const struct header *h = &m->headers.list[i];
 		struct slice raw = m->header_bytes ? m->header_bytes(c->arena, m, h->raw) : h->raw;
+		struct slice value = header_decode(c->arena, c->charsets, raw);
 
 		buf_adds(b, "  ");
 		text_escape(b, h->name);
 		buf_adds(b, ": ");
-		add_folded(b, header_decode(c->arena, c->charsets, raw));
+		if (value.p)
+			add_folded(b, value);
+		else
+			buf_adds(b, "(too long to decode)");
 		buf_addc(b, '\n');
 	}
 }

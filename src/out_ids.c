@@ -7,10 +7,22 @@ static void fields(const struct output *o, void (*add)(void *ctx, enum field_id 
 	add(ctx, FIELD_ID);
 }
 
+/* A data file that cannot be looked at is not one that is missing: an id without its time would be
+ * taken for that of a damaged message. Why was told already. */
+static bool known(const struct message *m)
+{
+	return !m->queue->backend->script_id || !(m->failed & PART_DATA) ||
+	       m->why[PART_DATA_I]->code == ERROR_CORRUPT ||
+	       m->why[PART_DATA_I]->code == ERROR_GONE;
+}
+
 static int message(const struct output *o, const struct field_context *c, struct buf *out)
 {
-	struct slice id = output_script_id(c);
+	struct slice id;
 
+	if (!known(c->message))
+		return 0;
+	id = output_script_id(c);
 	if (!id.p)
 		return -1;
 	if (o->options.id_end)

@@ -7,7 +7,8 @@
  *	"dir", "name"	where the file is
  *	"was"		identity of it: {"dev", "ino", "mode" with its type, "uid", "gid", "size",
  *			"mtime_ns"}; make and back have none
- *	"to_dir", "to_name"	rename, link, unlink: the other name; back: where in the trash it was
+ *	"to_dir", "to_name"	rename, link, unlink: the other name; back: where it was in the
+ *			trash
  *	"kept"		trash, replace: its name in the folder of the trash
  *	"made"		replace, make: identity of the new file
  *	"mode", "uid", "gid"	attributes, make: as they become

@@ -205,5 +205,5 @@ struct slice header_decode(struct arena *a, struct charset_cache *c, struct slic
 	charset_out_init(&o, a, s.n, LIMIT_DECODED_BYTES);
 	if (bytes && !o.failed)
 		decode_words(s, c, bytes, &o);
-	return bytes && !o.failed ? slice_of(o.p, o.n) : SLICE_NONE;
+	return bytes && !o.failed && !o.full ? slice_of(o.p, o.n) : SLICE_NONE;
 }

@@ -76,7 +76,8 @@ void select_report(struct select_chunk *chunk, const char *program, const struct
 int select_find(const struct queue *q, struct slice id, struct arena *names,
 		struct message_entry *out, int room, struct error *err);
 
-/* A file of the message that tells where it lies: the first that its backend names; none when it is gone. */
+/* A file of the message that tells where it lies: the first that its backend names; none when it is
+ * gone. */
 struct slice select_path(const struct message_entry *e, struct arena *names);
 
 /* The state that a message is in now; STATE_UNKNOWN when it cannot be told, or is gone. */

@@ -141,8 +141,8 @@ bool half_parse(struct slice name, uint64_t *from, uint64_t *to, bool *shown);
 struct slice place_dir(struct arena *a, const struct queue_qmail *q, enum qmail_dir dir, int d);
 struct step_place place_of(struct arena *a, const struct queue_qmail *q, enum qmail_file f,
 			   uint64_t n);
-/* As qmail_path() and qmail_stat(), but for what was known of directories when the queue was opened:
- * one that was missing may have been made since. */
+/* As qmail_path() and qmail_stat(), but for what was known of directories when the queue was
+ * opened: one that was missing may have been made since. */
 void place_path(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct file_path *out);
 int place_stat(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struct stat *st,
 	       struct error *err);

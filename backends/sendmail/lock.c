@@ -262,6 +262,9 @@ int sendmail_take(struct action *a, struct held *h, struct error *err)
 
 	if (h->saved)
 		return restore_take(a, h, err);
+	/* such a name is listed and run by sendmail; all of ours end in the id */
+	if (h->item->entry.name.n <= 2)
+		return error_set(err, ERROR_CORRUPT, "its control file's name has no id");
 	if (begin_grip(h, err) < 0)
 		return -1;
 	sendmail_begin(a->queue, &h->item->entry, &h->arena, &h->message);

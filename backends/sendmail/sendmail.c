@@ -121,12 +121,33 @@ static int name_queue(struct sendmail_queue *q, const char *dir, struct error *e
 	return q->base.host && name.p ? 0 : error_set(err, ERROR_NOMEM, "out of memory");
 }
 
+/* What is in qf/ is no queue without the df/ beside it. Only the configuration may call one so. */
+static int check_part(const struct sendmail_queue *q, const char *dir, struct error *err)
+{
+	struct slice s = slice_from(dir), last;
+	size_t slash;
+
+	while (s.n > 1 && s.p[s.n - 1] == '/')
+		s.n--;
+	for (slash = s.n; slash > 0 && s.p[slash - 1] != '/';)
+		slash--;
+	last = slice_skip(s, slash);
+	if ((!slice_eq(last, SLICE("qf")) && !slice_eq(last, SLICE("df")) &&
+	     !slice_eq(last, SLICE("xf"))) ||
+	    slice_eq(s, q->cf.option[CF_QUEUE_DIRECTORY].text))
+		return 0;
+	return error_set(
+	    err, ERROR_USAGE,
+	    "%s is a part of a queue directory: name the directory that it is in%s%.*s", dir,
+	    slash > 1 ? ", " : "", slash > 1 ? (int)slash - 1 : 0, dir);
+}
+
 static int open_queue(struct sendmail_queue *q, const struct queue_spec *spec, const char *config,
 		      trouble_fn *trouble, void *ctx, struct error *err)
 {
 	struct slice dir;
 
-	if (choose_cf(q, spec, config, err) < 0)
+	if (choose_cf(q, spec, config, err) < 0 || (spec->dir && check_part(q, spec->dir, err) < 0))
 		return -1;
 	dir = queue_directory(q, spec->dir, err);
 	if (!dir.p)
@@ -322,8 +343,8 @@ const struct backend backend_sendmail = {
     .lacks = lacks,
     .states = 1u << STATE_QUEUED | 1u << STATE_HELD | 1u << STATE_LOST | 1u << STATE_NODATA |
 	      1u << STATE_INCOMPLETE | 1u << STATE_INCOMING,
-    .native_states = 1u << STATE_QUEUED | 1u << STATE_NODATA | 1u << STATE_INCOMPLETE |
-		     1u << STATE_INCOMING,
+    .native_states =
+	1u << STATE_QUEUED | 1u << STATE_NODATA | 1u << STATE_INCOMPLETE | 1u << STATE_INCOMING,
     .options = options,
     .native_format = "mailq",
     .discover = sendmail_discover,

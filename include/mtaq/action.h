@@ -180,9 +180,9 @@ struct backend_actions {
 	 * ERROR_BUSY (75), ERROR_NOQUEUE, ERROR_DENIED; nothing was touched. */
 	int (*run_begin)(struct action *a, struct error *err);
 	void (*run_end)(struct action *a);
-	/* Before run_begin, in every run that acts (not a dry one), also when no message matched: what
-	 * mtaq processes that died have left in the queue is finished or taken back. So the same
-	 * command again finishes what it was killed at. a->own is not set. May be NULL. */
+	/* Before run_begin, in every run that acts (not a dry one), also when no message matched:
+	 * what mtaq processes that died have left in the queue is finished or taken back. So the
+	 * same command again finishes what it was killed at. a->own is not set. May be NULL. */
 	void (*mend)(struct action *a);
 	int (*batch_begin)(struct action *a, struct error *err);
 	void (*batch_end)(struct action *a);

@@ -60,7 +60,7 @@ struct finding {
 	struct slice id;   /* of the message; none: it is no message's */
 	struct slice detail;  /* what was seen, one line; none: code->means says it all */
 	struct slice why_not; /* this one cannot be mended although others of its kind can; none */
-	/* Findings of one severity are told and mended in the order of this, then of their paths. */
+	/* Findings of one severity are told and mended in this order, then by their paths. */
 	unsigned rank;
 	/* What mends it may touch files of other messages: never in one batch with others. */
 	bool alone;

@@ -1,10 +1,11 @@
 /*
  * What an MTA's log tells of the messages in its queue.
  *
- * A backend with log_parse() takes lines apart (struct log_event); whoever reads the log (src/logindex.c) keeps one struct
- * log_history per queued message; the backend's load() of PART_LOG asks for it through queue->log and joins it to the
- * message. A history that does not begin with the message's beginning is not whole: good enough to show a lower bound, never
- * good enough to match.
+ * A backend with log_parse() takes lines apart (struct log_event); whoever reads the log
+ * (src/logindex.c) keeps one struct log_history per queued message; the backend's load() of
+ * PART_LOG asks for it through queue->log and joins it to the message. A history that does not
+ * begin with the message's beginning is not whole: good enough to show a lower bound, never good
+ * enough to match.
  */
 #ifndef MTAQ_LOG_H
 #define MTAQ_LOG_H
@@ -35,9 +36,9 @@ struct log_event {
 	enum channel channel;  /* START */
 	struct slice address;  /* START: as the log writes it */
 	enum log_outcome outcome;
-	struct slice text;     /* RESULT: as the log writes it */
-	uint64_t size, qp;     /* INFO */
-	struct slice sender;   /* INFO: as the log writes it */
+	struct slice text;   /* RESULT: as the log writes it */
+	uint64_t size, qp;   /* INFO */
+	struct slice sender; /* INFO: as the log writes it */
 };
 
 /* One recipient, or several that look the same in the log. */
@@ -56,7 +57,7 @@ struct log_history {
 	bool has_info;	     /* size, qp and sender are known */
 	struct number began; /* not known in a log without times */
 	uint64_t size, qp;
-	struct slice sender; /* malloc'd */
+	struct slice sender;		  /* malloc'd */
 	struct log_recipient *recipients; /* in the order of their first attempts */
 	size_t count, room;
 	uint32_t *slots; /* index + 1 by hash once there are many */
@@ -66,18 +67,22 @@ struct log_history {
 /* All zero is an empty history. */
 void log_history_clear(struct log_history *h);
 /* The recipient, or NULL when it was never tried. */
-struct log_recipient *log_history_find(const struct log_history *h, enum channel channel, struct slice address);
+struct log_recipient *log_history_find(const struct log_history *h, enum channel channel,
+				       struct slice address);
 /* The recipient, made when it is not there; NULL when out of memory. */
-struct log_recipient *log_history_at(struct log_history *h, enum channel channel, struct slice address);
+struct log_recipient *log_history_at(struct log_history *h, enum channel channel,
+				     struct slice address);
 /* Keep a copy of `s` in `*at`, whose bytes are malloc'd or NULL. -1 when out of memory. */
 int log_keep(struct slice *at, struct slice s);
 
 /* What reads the log of one queue; thread-safe. */
 struct log_source {
-	/* The history of message `number`; it does not change and lives as long as the queue is open. NULL with err:
-	 * ERROR_BUSY for a message that came after the log was read, any other when the log cannot be had. A message
-	 * of which the log says nothing has an empty history. */
-	const struct log_history *(*history)(struct log_source *s, uint64_t number, struct error *err);
+	/* The history of message `number`; it does not change and lives as long as the queue is
+	 * open. NULL with err: ERROR_BUSY for a message that came after the log was read, any other
+	 * when the log cannot be had. A message of which the log says nothing has an empty history.
+	 */
+	const struct log_history *(*history)(struct log_source *s, uint64_t number,
+					     struct error *err);
 };
 
 #endif

@@ -15,10 +15,10 @@
  *	"files"		[{"role", "name": in the folder, "place": where it belongs, below "dir",
  *			  "size", "mode", "uid", "gid", "atime_ns", "mtime_ns"}]; "role" is what
  *			  backend->files() calls it: "control", "data", "mess", ...
- *	"restoring"	there while a restore is under way, and left by one that was cut off: the same
- *			again finishes it, or only takes the files away when the message is back
- * and whatever else the backend needs to put it back, under its own name ("sendmail": {...}).
- * Bytes are as in mtaq/jsonbytes.h.
+ *	"restoring"	there while a restore is under way, and left by one that was cut off: the
+ *same again finishes it, or only takes the files away when the message is back and whatever else
+ *the backend needs to put it back, under its own name ("sendmail": {...}). Bytes are as in
+ *mtaq/jsonbytes.h.
  *
  * Contract: a message is complete in the folder when its note is there and all files that the note
  * names are, with their sizes. So the note may be written before the last file comes (prepare), and

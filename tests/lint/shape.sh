@@ -15,8 +15,7 @@ wide_lines() {
 		length > limit && !table { print f ":" NR ": " length " columns" }'
 	done
 }
-none 'no line of code over 100 columns' wide_lines 100 '\.c$'
-none 'no line of a header over 126 columns' wide_lines 126 '\.h$'
+none 'no line of code over 100 columns' wide_lines 100 '\.[ch]$'
 
 long_files() {
 	xargs wc -l <"$tmp/files" | awk '$2 != "total" && $1 > 600 { print $2 ": " $1 " lines" }'
