@@ -16,9 +16,9 @@ one_more() {
 	case_number=$((case_number + 1))
 	from=killed$case_number-$1@$local to=held$case_number-$1@$remote
 	policy "$to" deferral 'Not now.'
-	policy "failed$case_number@$remote" failure 'No such user.'
-	put "$from" "failed$case_number@$remote" "$to"
-	within 20 results_are "$to" deferral && within 20 results_are "failed$case_number@$remote" failure ||
+	policy "unknown$case_number@$remote" failure 'No such user.'
+	put "$from" "unknown$case_number@$remote" "$to"
+	within 20 results_are "$to" deferral && within 20 results_are "unknown$case_number@$remote" failure ||
 		fail "$1: a message is there"
 	number "$from"
 }
