@@ -6,7 +6,9 @@
  * where the message has a note in bounce/, it is a second name of that. A message without info and
  * todo is none: none any more, or none yet, and complete elsewhere; so what there is of its files
  * goes, as long as mess is still the same file. One that has them stays one, and gets its note
- * back, unless it is about to end without a word, as it should. Everything else of ours in bounce/,
+ * back, unless it is about to end without a word, as it should. Of a restore that was about to be
+ * seen (".mtaq.seen.NUMBER.TIME") mess stays: that it is there tells the next restore that nobody
+ * has seen the message; else qmail-clean removes it. Everything else of ours in bounce/,
  * todo/, intd/ and pid/ is a temporary of a process that is dead: one mtaq acts on a queue at a
  * time.
  */
@@ -19,14 +21,13 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-static const char prefix[] = ".mtaq.gone.";
+static const char prefix[] = ".mtaq.gone.", seen[] = ".mtaq.seen."; /* of one length */
 
 /* ---- markers ---- */
 
-static void marker_name(uint64_t n, int64_t mtime_ns, char out[MARKER_NAME])
+static void marker_name(const char *kind, uint64_t n, int64_t mtime_ns, char out[MARKER_NAME])
 {
-	snprintf(out, MARKER_NAME, "%s%llu.%lld", prefix, (unsigned long long)n,
-		 (long long)mtime_ns);
+	snprintf(out, MARKER_NAME, "%s%llu.%lld", kind, (unsigned long long)n, (long long)mtime_ns);
 }
 
 static bool marker_parse(struct slice name, uint64_t *n, int64_t *mtime_ns)
@@ -35,7 +36,7 @@ static bool marker_parse(struct slice name, uint64_t *n, int64_t *mtime_ns)
 	uint64_t ns;
 	bool minus;
 
-	if (!slice_starts(name, slice_from(prefix)) || !slice_cut(&rest, '.', &number) || !rest.p)
+	if (!slice_cut(&rest, '.', &number) || !rest.p)
 		return false;
 	minus = slice_starts(rest, SLICE("-"));
 	if (!slice_u64(number, n) || !slice_u64(slice_skip(rest, minus), &ns))
@@ -51,7 +52,7 @@ int marker_put(struct action *a, uint64_t n, const struct stat *mess, struct err
 
 	if (dir < 0)
 		return -1;
-	marker_name(n, qmail_mtime_ns(mess), name);
+	marker_name(prefix, n, qmail_mtime_ns(mess), name);
 	snprintf(note, sizeof note, "%llu", (unsigned long long)n);
 	r = linkat(dir, note, dir, name, 0);
 	if (r < 0 && errno == ENOENT)
@@ -65,14 +66,36 @@ int marker_put(struct action *a, uint64_t n, const struct stat *mess, struct err
 	return r < 0 ? -1 : 0;
 }
 
+int marker_turn(struct action *a, uint64_t n, const struct stat *mess, struct error *err)
+{
+	int fd = -1, r, dir = step_open_dir(queue_qmail(a->queue), FILE_BOUNCE, n, err);
+	char from[MARKER_NAME], to[MARKER_NAME];
+
+	if (dir < 0)
+		return -1;
+	marker_name(prefix, n, qmail_mtime_ns(mess), from);
+	marker_name(seen, n, qmail_mtime_ns(mess), to);
+	r = renameat(dir, from, dir, to);
+	if (r < 0 && errno == ENOENT)
+		r = fd = openat(dir, to, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (r >= 0)
+		r = fsync(dir);
+	if (r < 0)
+		error_sys(err, errno, "bounce/%s", to);
+	sys_close(fd);
+	sys_close(dir);
+	return r < 0 ? -1 : 0;
+}
+
 void marker_remove(struct action *a, uint64_t n, const struct stat *mess)
 {
 	int dir = step_open_dir(queue_qmail(a->queue), FILE_BOUNCE, n, NULL);
 	char name[MARKER_NAME];
 
-	marker_name(n, qmail_mtime_ns(mess), name);
-	if (dir >= 0)
+	for (int i = 0; dir >= 0 && i < 2; i++) {
+		marker_name(i ? seen : prefix, n, qmail_mtime_ns(mess), name);
 		unlinkat(dir, name, 0);
+	}
 	sys_close(dir);
 }
 
@@ -97,12 +120,13 @@ static enum fate fate_of(const struct queue_qmail *q, uint64_t n, int64_t mtime_
 	return info || todo ? FATE_ALIVE : FATE_NONE;
 }
 
-static int finish(struct action *a, uint64_t n)
+static int finish(struct action *a, uint64_t n, bool with_mess)
 {
 	static const enum qmail_file files[] = {FILE_BOUNCE, FILE_LOCAL,      FILE_REMOTE,
 						FILE_INTD,   FILE_INTD_OTHER, FILE_MESS};
+	size_t count = sizeof files / sizeof files[0] - (with_mess ? 0 : 1);
 
-	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+	for (size_t i = 0; i < count; i++)
 		if (step_unlink(a, files[i], n, NULL) < 0 && files[i] != FILE_INTD_OTHER)
 			return -1;
 	return 0;
@@ -144,15 +168,16 @@ static void put_note_back(struct action *a, int dir, const char *name, uint64_t 
 
 static void mend_marker(struct action *a, int dir, const char *name)
 {
+	bool gone = slice_starts(slice_from(name), slice_from(prefix));
 	int64_t mtime_ns;
 	uint64_t n;
 
 	if (marker_parse(slice_from(name), &n, &mtime_ns)) {
 		enum fate f = fate_of(queue_qmail(a->queue), n, mtime_ns);
 
-		if (f == FATE_NONE && finish(a, n) < 0)
+		if (f == FATE_NONE && finish(a, n, gone) < 0)
 			return;
-		if (f == FATE_ALIVE)
+		if (f == FATE_ALIVE && gone)
 			put_note_back(a, dir, name, n);
 	}
 	if (unlinkat(dir, name, 0) == 0)
@@ -170,7 +195,7 @@ static void sweep(struct action *a, const char *path, const char *ours)
 	while (d && sys_readdir(d, path, &de, NULL) > 0) {
 		struct slice name = slice_from(de->d_name);
 
-		if (slice_starts(name, slice_from(prefix)))
+		if (slice_starts(name, slice_from(prefix)) || slice_starts(name, slice_from(seen)))
 			mend_marker(a, dirfd(d), de->d_name);
 		else if (slice_starts(name, slice_from(ours)))
 			unlinkat(dirfd(d), de->d_name, 0);

@@ -41,7 +41,8 @@ struct restore {
 	char pid_name[40];
 };
 
-static const char marker[] = "restoring"; /* member of the note: the number that it gets */
+/* Members of the note: the number that it gets; that qmail-send may have seen it. */
+static const char marker[] = "restoring", visible[] = "visible";
 
 /* ---- take: may it come back? ---- */
 
@@ -76,20 +77,31 @@ static int find_own(struct action *a, const struct restore *r, uint64_t n, bool 
 	return envelope ? 1 : 2;
 }
 
+/* An earlier run was cut off. What qmail-send may have seen and what is no longer there was
+ * delivered, or came back: it must not happen twice. */
+static int check_again(struct action *a, struct held *h, struct restore *r, uint64_t again,
+		       struct error *err)
+{
+	int found = find_own(a, r, again, false, err);
+
+	if (found == 0 && json_is_true(json_object_get(h->saved->note, visible)))
+		return error_set(err, ERROR_DENIED,
+				 "it was put back already, as %llu, and has left the queue since: "
+				 "only its copy is here",
+				 (unsigned long long)again);
+	r->in_queue = found > 0;
+	held_pin(h)->n = found > 0 ? again : 0;
+	return found < 0 ? -1 : 0;
+}
+
 static int check_not_queued(struct action *a, struct held *h, struct restore *r, struct error *err)
 {
 	uint64_t again = (uint64_t)json_integer_value(json_object_get(h->saved->note, marker));
 	struct wanted w;
 	int found;
 
-	if (again) {
-		found = find_own(a, r, again, false, err);
-		if (found < 0)
-			return -1;
-		r->in_queue = found > 0;
-		held_pin(h)->n = found > 0 ? again : 0;
-		return 0;
-	}
+	if (again)
+		return check_again(a, h, r, again, err);
 	if (!id_parse(h->saved->id, a->queue->dir, &w))
 		return error_set(err, ERROR_CORRUPT, "its id is none of qmail's");
 	found = find_own(a, r, w.number, false, err);
@@ -157,25 +169,46 @@ static int clear_orphans(struct action *a, uint64_t n, struct error *err)
 	return 0;
 }
 
+/* In the note, on disk: the number, and whether qmail-send may see it from now on. */
+static int write_progress(struct held *h, uint64_t n, bool seen, struct error *err)
+{
+	json_t *note = json_deep_copy(h->saved->note);
+	int r;
+
+	if (!note || json_object_set_new(note, marker, json_integer((json_int_t)n)) < 0 ||
+	    json_object_set_new(note, visible, json_boolean(seen)) < 0) {
+		json_decref(note);
+		return error_set(err, ERROR_NOMEM, "out of memory");
+	}
+	r = saved_write_note(h->saved->dirfd, note, err);
+	json_decref(note);
+	if (r == 0 && fsync(h->saved->dirfd) < 0)
+		r = error_sys(err, errno, "%s", h->saved->path);
+	return r;
+}
+
 /* Before the queue shows anything of it the number is known: in the note, for what to do once it is
  * there, and in the queue, to take it away again as long as it is not. */
 static int put_down(struct action *a, struct held *h, uint64_t n, struct error *err)
 {
 	struct restore *own = held_pin(h)->op;
-	json_t *note = json_deep_copy(h->saved->note);
-	int r;
 
-	if (!note || json_object_set_new(note, marker, json_integer((json_int_t)n)) < 0) {
-		json_decref(note);
-		return error_set(err, ERROR_NOMEM, "out of memory");
-	}
 	held_pin(h)->n = n;
 	own->put_down = true;
-	r = saved_write_note(h->saved->dirfd, note, err);
-	json_decref(note);
-	if (r == 0 && fsync(h->saved->dirfd) < 0)
-		r = error_sys(err, errno, "%s", h->saved->path);
-	return r == 0 ? marker_put(a, n, &own->s.mess_st, err) : r;
+	if (write_progress(h, n, false, err) < 0)
+		return -1;
+	return marker_put(a, n, &own->s.mess_st, err);
+}
+
+/* From here on nobody of us but a restore takes mess away again: whether it is there tells what has
+ * become of the message. */
+static int announce(struct action *a, struct held *h, const struct restore *r, struct error *err)
+{
+	uint64_t n = held_pin(h)->n;
+
+	if (marker_turn(a, n, &r->s.mess_st, err) < 0)
+		return -1;
+	return write_progress(h, n, true, err);
 }
 
 /* ---- mess ---- */
@@ -442,6 +475,8 @@ int qmail_restore_commit(struct action *a, struct held *h, struct error *err)
 	int done;
 
 	if (r->bounce && (publish(a, FILE_BOUNCE, n, err) < 0 || qmail_sync(a, err) < 0))
+		return -1;
+	if (announce(a, h, r, err) < 0)
 		return -1;
 	done =
 	    r->by_todo ? step_link(a, FILE_INTD, FILE_TODO, n, err) : publish(a, FILE_INFO, n, err);

@@ -143,11 +143,6 @@ finish "pass1@$remote" deferral
 finish "pass2@$remote" deferral
 ends_as "pass1@$remote" deferral 'pass: those in flight end'
 ends_as "pass2@$remote" deferral 'pass: both'
-# not as long as the pass goes on
-ended_by_alarm() {
-	alarm
-	is_gone "$1"
-}
 ok 'pass: the message ends' within 20 ended_by_alarm "pass@$local"
 diag "marked done with 2 of 30 in flight: $(grep -c '^pass[0-9]*@' "$LIVE/attempts") were tried"
 is "$(attempts "pass1@$remote") $(attempts "pass2@$remote")" '1 1' 'pass: no other attempt to those'

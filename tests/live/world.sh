@@ -147,6 +147,12 @@ is_gone() {
 	[ -z "$(queued "$1")$(new "$1")" ]
 }
 
+# Tried again and again: a pass that is under way takes no notice of a signal.
+ended_by_alarm() {
+	alarm
+	is_gone "$1"
+}
+
 # vanishes SENDER NAME
 vanishes() {
 	if within 20 is_gone "$1"; then pass "$2"; else fail "$2"; fi

@@ -288,6 +288,36 @@ static void test_killed(void **state)
 	}
 }
 
+/* Killed after the step that counts, and delivered before the same is done again: not twice. */
+static void test_killed_and_ended(void **state)
+{
+	struct world w;
+
+	(void)state;
+	for (int live = 0; live < 2; live++) {
+		int fd = -1;
+
+		world_open(&w, "basic.tar", VIRTUAL, true);
+		w.t.op = OP_DELETE;
+		assert_int_equal(act_on(&w.t, w.n), ACT_DONE);
+		if (live)
+			fd = act_send_starts(&w.b);
+		snprintf(w.t.id, sizeof w.t.id, "%s", w.id);
+		act_killed(&w.t, BEFORE_FINISH, 0, restore_again);
+		w.t.when = STEP_NONE;
+		act_shell(&w.b, "n=$(basename $(grep -l harry info/*/* todo/* 2>/dev/null)); rm -f "
+				"*/*/$n */$n");
+		assert_int_equal(act_restore(&w.t, w.id), ERROR_DENIED);
+		assert_non_null(strstr(w.t.err.text, "has left the queue since"));
+		assert_false(trash_empty(&w));
+		assert_int_equal(
+		    act_shell(&w.b, "grep -l harry info/*/* todo/* 2>/dev/null || true").n, 0);
+		if (fd >= 0)
+			close(fd);
+		world_close(&w);
+	}
+}
+
 /* delete was cut off after info had gone: its mess still has its name, and is taken up again. */
 static int delete_again(struct act *t, uint64_t n)
 {
@@ -409,6 +439,7 @@ int main(void)
 	    cmocka_unit_test(test_live_rewritten),
 	    cmocka_unit_test(test_queued),
 	    cmocka_unit_test(test_killed),
+	    cmocka_unit_test(test_killed_and_ended),
 	    cmocka_unit_test(test_delete_killed),
 	    cmocka_unit_test(test_given_up),
 	    cmocka_unit_test(test_orphans),
