@@ -27,7 +27,7 @@ enum perl_token_kind {
 	PERL_REGEX,
 	PERL_NAME,     /* a bare word */
 	PERL_VARIABLE, /* $name: value is the name */
-	PERL_ARRAY,    /* @{ or @$ : value is what follows the @ */
+	PERL_ARRAY,    /* the @ of @{...}, or the $ of ${$...} */
 	PERL_OPERATOR, /* one of enum perl_op */
 	PERL_LPAREN,
 	PERL_RPAREN,
@@ -146,20 +146,6 @@ const struct perl_key *perl_key_find(struct slice name, const char **near);
  * that name; else `name`. p == NULL when out of memory. */
 struct slice perl_header_name(struct arena *a, struct slice name);
 
-/* --- perl_rows.c: fields that the field table has not --- */
-
-enum perl_view {
-	PERL_VALUE, /* as mtaq has values: no line end, no blanks around */
-	PERL_LINE,  /* as qtool.pl has them: with the line end, leading blank, flags and brackets */
-	PERL_AS_NUMBER /* what Perl makes of the text, in millionths */
-};
-
-enum { PERL_NUMBER_SCALE = 1000000 };
-
-/* The field of a FIELD node by its key, and the argument for its getter. 0, or -1: out of memory */
-int perl_row(struct arena *a, const struct perl_key *key, const struct perl_node *n,
-	     enum perl_view view, struct leaf *leaf);
-
 /* --- perl_build.c --- */
 
 struct perl_build {
@@ -190,6 +176,7 @@ struct perl_value {
 	double number, factor;
 	const struct perl_node *field;
 	const struct perl_key *key; /* FIELD, LINEAR; NULL: the number of recipients */
+	struct slice header;	    /* of headers: its whole name */
 	bool caseless;		    /* lc() or uc() of a field */
 	size_t offset;
 };
@@ -198,6 +185,21 @@ struct perl_value {
 int perl_value(struct perl_build *b, const struct perl_node *n, struct perl_value *out);
 /* As a number: LINEAR or NUMBER. */
 int perl_numeric(struct perl_build *b, struct perl_value *v);
+/* --- perl_rows.c: fields that the field table has not --- */
+
+enum perl_view {
+	PERL_VALUE, /* as mtaq has values: no line end, no blanks around */
+	PERL_LINE,  /* as qtool.pl has them: with the line end, leading blank, flags and brackets */
+	PERL_AS_NUMBER /* what Perl makes of the text, in millionths */
+};
+
+enum { PERL_NUMBER_SCALE = 1000000 };
+
+/* The field that a value of %msg is, seen so, and the argument for its getter. 0, or -1: out of
+ * memory */
+int perl_row(struct arena *a, const struct perl_value *v, enum perl_view view, struct leaf *leaf);
+
+/* The first error with its place; always -1. */
 __attribute__((format(printf, 3, 4))) int perl_fail(struct error *err, size_t offset,
 						    const char *fmt, ...);
 

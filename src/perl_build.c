@@ -77,7 +77,7 @@ static int row(struct perl_build *b, const struct perl_value *v, enum perl_view 
 	       struct leaf *leaf)
 {
 	*leaf = (struct leaf){.op = LEAF_EQ};
-	if (perl_row(b->arena, v->key, v->field, view, leaf) == 0)
+	if (perl_row(b->arena, v, view, leaf) == 0)
 		return 0;
 	return error_set(b->err, ERROR_NOMEM, "out of memory");
 }

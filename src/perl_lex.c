@@ -395,12 +395,17 @@ static int lex_word(struct perl_lexer *l, bool term, struct perl_token *t, struc
 	return 0;
 }
 
-/* $name, and ${name} which is the same. */
+/* $name, and ${name} which is the same; ${$... is as @{$... */
 static int lex_variable(struct perl_lexer *l, struct perl_token *t, struct error *err)
 {
 	bool brace = peek(l, 1) == '{';
 	size_t n = 0;
 
+	if (brace && peek(l, 2) == '$') {
+		t->kind = PERL_ARRAY;
+		l->at++;
+		return 0;
+	}
 	l->at += 1u + brace;
 	while (is_word(peek(l, n)))
 		n++;

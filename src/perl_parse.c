@@ -185,10 +185,11 @@ static struct perl_node *parse_field(struct perl_parser *p)
 	return parse_subscripts(p, n) < 0 ? NULL : n;
 }
 
-/* @{$msg{recipient}}, the token being the @ */
+/* @{$msg{recipient}}, and one value of it: ${$msg{message}}[0]; the token being the @ or $ */
 static struct perl_node *parse_array(struct perl_parser *p)
 {
 	struct perl_node *n = new_node(p, PERL_N_COUNT_OF);
+	bool one = slice_eq(p->token.text, SLICE("$"));
 
 	if (!n || advance(p, true) < 0)
 		return NULL;
@@ -198,7 +199,14 @@ static struct perl_node *parse_array(struct perl_parser *p)
 		return NULL;
 	}
 	n->a = parse_field(p);
-	return n->a && expect(p, PERL_RBRACE, false, "}") == 0 ? n : NULL;
+	if (!n->a || expect(p, PERL_RBRACE, false, "}") < 0)
+		return NULL;
+	if (p->token.kind == PERL_LBRACKET || (one && p->token.kind == PERL_LBRACE))
+		return parse_subscripts(p, n->a) < 0 ? NULL : n->a;
+	if (!one)
+		return n;
+	expected(p, "[0] after ${$msg{message}}");
+	return NULL;
 }
 
 /* ---- calls ---- */
@@ -238,6 +246,10 @@ static struct perl_node *parse_grep(struct perl_parser *p, struct perl_node *n)
 	n->a = parse_array(p);
 	if (!n->a || (paren && expect(p, PERL_RPAREN, false, ")") < 0))
 		return NULL;
+	if (n->a->kind != PERL_N_COUNT_OF) {
+		perl_fail(p->err, n->a->offset, "grep is for all values, not for one");
+		return NULL;
+	}
 	n->kind = PERL_N_BINARY;
 	n->op = PERL_OP_MATCH;
 	n->a = n->a->a;

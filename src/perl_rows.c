@@ -193,8 +193,10 @@ static getter_fn *getter(const struct perl_key *key, enum perl_view view)
 /* ---- rows ---- */
 
 /* The field table has it as it is wanted. */
-static bool is_plain(const struct perl_key *key, const struct perl_node *n, enum perl_view view)
+static bool is_plain(const struct perl_value *v, enum perl_view view)
 {
+	const struct perl_key *key = v->key;
+	const struct perl_node *n = v->field;
 	bool list = key->field != FIELD_COUNT && field_row(key->field)->flags & FIELD_LIST;
 
 	if (view != PERL_VALUE || key->field == FIELD_COUNT)
@@ -203,37 +205,44 @@ static bool is_plain(const struct perl_key *key, const struct perl_node *n, enum
 	return !n->indexed || (!list && n->index == 0);
 }
 
-static struct slice argument_of(struct arena *a, const struct perl_key *key,
-				const struct perl_node *n)
+static struct slice argument_of(struct arena *a, const struct perl_value *v)
 {
-	struct slice name = key->type == PERL_HEADERS ? n->header : slice_of(&key->letter, 1);
+	const struct perl_node *n = v->field;
+	struct slice name = v->key->type == PERL_HEADERS ? v->header : slice_of(&v->key->letter, 1);
 
 	if (!n->indexed)
 		return name;
 	return arena_printf(a, "%" SLICE_FMT ":%lld", SLICE_ARG(name), (long long)n->index);
 }
 
-int perl_row(struct arena *a, const struct perl_key *key, const struct perl_node *n,
-	     enum perl_view view, struct leaf *leaf)
+static unsigned flags_of(const struct perl_value *v, enum perl_view view)
 {
+	bool address = view == PERL_VALUE && strchr(v->key->added, '<');
+
+	return FIELD_ARGUMENT | (v->field->indexed ? 0 : (unsigned)FIELD_LIST) |
+	       (address ? (unsigned)FIELD_ADDRESS : 0);
+}
+
+int perl_row(struct arena *a, const struct perl_value *v, enum perl_view view, struct leaf *leaf)
+{
+	const struct perl_key *key = v->key;
 	struct field *f;
 
-	if (is_plain(key, n, view)) {
+	if (is_plain(v, view)) {
 		leaf->field = field_row(key->field);
-		leaf->argument = key->type == PERL_HEADERS ? n->header : SLICE_NONE;
+		leaf->argument = key->type == PERL_HEADERS ? v->header : SLICE_NONE;
 		return 0;
 	}
 	f = arena_zalloc(a, sizeof *f);
 	if (!f)
 		return -1;
-	f->id = key->field == FIELD_COUNT ? FIELD_SENDER : key->field;
-	f->name = key->name;
-	f->type = view == PERL_AS_NUMBER ? TYPE_NUMBER : TYPE_TEXT;
-	f->flags = FIELD_ARGUMENT | (n->indexed ? 0 : FIELD_LIST) |
-		   (strchr(key->added, '<') && view == PERL_VALUE ? FIELD_ADDRESS : 0);
-	f->get = getter(key, view);
-	f->help = "as qtool.pl has it";
+	*f = (struct field){.id = key->field == FIELD_COUNT ? FIELD_SENDER : key->field,
+			    .name = key->name,
+			    .type = view == PERL_AS_NUMBER ? TYPE_NUMBER : TYPE_TEXT,
+			    .flags = flags_of(v, view),
+			    .get = getter(key, view),
+			    .help = "as qtool.pl has it"};
 	leaf->field = f;
-	leaf->argument = argument_of(a, key, n);
+	leaf->argument = argument_of(a, v);
 	return leaf->argument.p ? 0 : -1;
 }

@@ -18,13 +18,13 @@ static int unknown_key(struct perl_build *b, const struct perl_node *n, const ch
 }
 
 /* Names that old releases of qtool.pl had without their first letter. */
-static int whole_header(struct perl_build *b, const struct perl_node *n)
+static int whole_header(struct perl_build *b, const struct perl_node *n, struct slice *out)
 {
-	struct perl_node *field = (struct perl_node *)(uintptr_t)n;
 	struct slice whole = perl_header_name(b->arena, n->header), text;
 
 	if (!whole.p)
 		return fail_nomem(b);
+	*out = whole;
 	if (slice_eq(whole, n->header))
 		return 0;
 	text = arena_printf(b->arena,
@@ -35,7 +35,6 @@ static int whole_header(struct perl_build *b, const struct perl_node *n)
 		return fail_nomem(b);
 	if (b->warn)
 		b->warn(b->ctx, text.p);
-	field->header = whole;
 	return 0;
 }
 
@@ -52,7 +51,7 @@ static int field_value(struct perl_build *b, const struct perl_node *n, struct p
 		return 0;
 	if (!n->header.p)
 		return perl_fail(b->err, n->offset, "which header? Write $msg{headers}{\"NAME\"}");
-	return whole_header(b, n);
+	return whole_header(b, n, &out->header);
 }
 
 /* ---- numbers ---- */

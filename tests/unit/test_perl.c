@@ -83,6 +83,9 @@ static void test_fields(void **state)
 	    {"$msg->{message}[2] =~ /x/", "message['M:2'] =~ /x/"},
 	    {"${msg}{message} =~ /x/", "status =~ /x/"},
 	    {"$msg{'sender'} =~ /x/", "sender =~ /x/"},
+	    {"${$msg{message}}[0] =~ /x/", "message['M:0'] =~ /x/"},
+	    {"@{$msg{message}}[1] =~ /x/", "message['M:1'] =~ /x/"},
+	    {"${$msg{headers}}{Subject} =~ /x/", "header.raw['Subject'] =~ /x/"},
 	    {"$msg{sender}[0] =~ /x/", "sender =~ /x/"},
 	    {"$msg{sender}[1] =~ /x/", "sender['S:1'] =~ /x/"},
 	    {"$msg{recipient} =~ /x/", "recipient =~ /x/"},
@@ -380,6 +383,9 @@ static const struct {
     {"@msg", 1, "@{$msg{recipient}}"},
     {"grep { $msg{sender} } @{$msg{recipient}}", 7, "grep { /PATTERN/ }"},
     {"grep { /x/ } 5", 13, "@{$msg{recipient}}"},
+    {"grep { /x/ } @{$msg{recipient}}[0]", 15, "not for one"},
+    {"${$msg{message}} =~ /x/", 17, "[0] after"},
+    {"${$msg{message}}{x} =~ /x/", 16, "only headers"},
     {"grep { $_ eq 'x' } @{$msg{recipient}}", 10, "=~ after $_"},
 };
 
