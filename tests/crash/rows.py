@@ -38,6 +38,8 @@ class Row:
     live_before: bool = True  # and has run during the commands before
     again: tuple = (0,)  # exit statuses of the same command after one that was cut off
 
+    rules: str = ""  # what is in a/rules
+
     lasting: bool = False  # undo cannot take it back
 
     @property
@@ -76,6 +78,11 @@ def by_sender(*senders):
     return ["-e", "sender in (" + ", ".join(f'"{a}"' for a in senders) + ")"]
 
 
+def rule(action, selector):
+    """A file of rules with one rule."""
+    return f"rule these\n    when {selector[1]}\n    do {action}\n"
+
+
 TWO = by_sender("news@example.com", "listowner@example.org")
 PAIR = by_sender("otto@local.example.test", "newsletter@local.example.test")
 
@@ -92,6 +99,7 @@ DROP = ["drop", "--recipient", "plain@example.net"] + PLAIN
 MOVE = ["move", "--to", "@ROOT@/a/other"] + TWO
 SAVE = ["save", "--to", "@ROOT@/a/saved"] + TWO
 UNDO = ["undo", "@RUN@"]
+APPLY = ["apply", "@ROOT@/a/rules"]
 Q_DELETE = ["delete"] + PAIR
 Q_MOVE = ["move", "--to", "@ROOT@/a/other"] + PAIR
 Q_BOUNCE = ["bounce", "--reason", "It is enough."] + PAIR
@@ -139,6 +147,8 @@ ROWS = [
     Row("move to another group", "sendmail", ["move", "--to", "@ROOT@/a/mqueue/qmain2"] + GROUPS, s.GROUP_PAIR, "move",
         layout="groups"),
     Row("undo of delete, groups", "sendmail", UNDO, s.GROUP_PAIR, "back", layout="groups", before=[["delete"] + GROUPS]),
+    Row("apply", "sendmail", APPLY, TWO_IDS, rules=rule("expire", TWO)),
+    Row("apply", "qmail", APPLY, PAIR_IDS, "trash", rules=rule("delete", PAIR)),
     Row("trash empty", "sendmail", ["trash", "empty"] + LATER, TWO_IDS, "tidy", before=[DELETE]),
     Row("journal prune", "sendmail", ["journal", "prune"] + LATER, (), "tidy", before=[EXPIRE, DELETE]),
     Row("trash empty", "qmail", ["trash", "empty"] + LATER, PAIR_IDS, "tidy", before=[Q_DELETE]),

@@ -13,7 +13,7 @@ import time
 import tree as trees
 from strace import execute
 
-RUN_ID = re.compile(r"\d{8}T\d{6}Z-\d+")
+RUN_ID = re.compile(r"\d{8}T\d{6}Z-\d+(?:\.\d{3})?")
 TEMPORARY = re.compile(r"(^|/)\.mtaq(-[a-z]+)?\.[^/]*$")
 JOURNAL = "a/journal"
 NOW = "now"
@@ -47,7 +47,7 @@ class World:
 
     def complete(self, row, journals):
         """The words of the row's command, with what only the prepared world knows: its journals, and (by subclasses) ids."""
-        run = max((run_of(path) for path in journals), key=run_order, default="")
+        run = max((run_of(path) for path in journals if path.endswith(".jsonl")), key=run_order, default="")
         return [w.replace("@RUN@", run) for w in row.words]
 
     def claimed(self, text):
@@ -91,6 +91,9 @@ class World:
         for half in ("a", "b"):
             trees.remove_tree(self.path(half))
         self.lay_out()
+        if self.row.rules:
+            with open(self.path("a/rules"), "w", encoding="utf-8") as f:
+                f.write(self.row.rules)
 
     def read(self):
         """The whole world, as it is on the disk."""
@@ -244,8 +247,8 @@ def run_of(path):
 
 
 def run_order(run):
-    """To sort run ids by: time, process id."""
-    return run[:16], int(run[17:])
+    """To sort run ids by: time, process id, number of the rule."""
+    return run[:16], [int(n) for n in run[17:].split(".")]
 
 
 class Journal:
@@ -257,7 +260,7 @@ class Journal:
         self.done = set()  # ids
         self.runs = []
         self.ended = True
-        for path in sorted(p for p in tree if p.startswith(JOURNAL + "/")):
+        for path in sorted(p for p in tree if p.startswith(JOURNAL + "/") and p.endswith(".jsonl")):
             if path not in but and tree[path].kind == trees.FILE:
                 self.read(path, tree[path].data)
 
