@@ -91,7 +91,7 @@ class World:
         for half in ("a", "b"):
             trees.remove_tree(self.path(half))
         self.lay_out()
-        if self.row.rules:
+        if self.row and self.row.rules:
             with open(self.path("a/rules"), "w", encoding="utf-8") as f:
                 f.write(self.row.rules)
 
