@@ -178,6 +178,7 @@ ROWS = [
     Row("delete of a new one", "qmail", N_DELETE, ("new",), "trash"),
     Row("delete --purge of a new one", "qmail", N_DELETE + ["--purge"], ("new",), "purge"),
     Row("bounce of a new one", "qmail", N_BOUNCE, ("new",), lasting=True),
+    Row("expire of a new one", "qmail", ["expire"] + NEW, ("new",), lasting=True),
     Row("drop of a new one", "qmail", N_DROP, ("new",)),
     Row("save of a new one", "qmail", ["save", "--to", "@ROOT@/a/saved"] + NEW, ("new",), "copy", again=(0, 1)),
     Row("undo of delete of a new one", "qmail", UNDO, ("new",), "back", before=[N_DELETE]),

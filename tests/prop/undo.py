@@ -65,7 +65,7 @@ class WholeQmail(qmail.Qmail):
     actions = ("expire", "bounce", "requeue", "delete", "drop", "move")
     recipients = ("anna@grey.example.net", "defer@local.example.test", "h@busy.example.net", "p@grey.example.net")
     targets = ("a/other",)
-    not_new = ("bounce",)  # it makes a queued one of a new one, for good
+    not_new = ("bounce", "expire")  # they make a queued one of a new one, for good
     renumbers = True
 
     def choose(self, some):
