@@ -285,7 +285,7 @@ class Qmail(World):
         if "bounce" in has and not has & {"info", "todo"} and not (row.kind in ("back", "move") and "mess" in has):
             complaints.append("a bounce file that the next message with this number will send")
         # it goes before todo when qmail takes a message up, too; and nobody reads it once todo is there
-        if "todo" in has and "intd" not in has and row.done not in ("drop", "bounce"):
+        if "todo" in has and "intd" not in has and row.done not in ("drop", "bounce", "expire"):
             complaints.append("todo without intd")
         if "info" in has and "intd" in has and "todo" not in has:
             complaints.append("intd beside info")

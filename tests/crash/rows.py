@@ -12,7 +12,6 @@ in proof.py: order, kills, faults, shorts, prefixes. What is wrong is printed be
 where it happened.
 """
 
-import os
 from dataclasses import dataclass, field
 
 import sendmail as s
@@ -38,6 +37,8 @@ class Row:
 
     live_before: bool = True  # and has run during the commands before
     again: tuple = (0,)  # exit statuses of the same command after one that was cut off
+
+    rules: str = ""  # what is in a/rules
 
     lasting: bool = False  # undo cannot take it back
 
@@ -77,6 +78,11 @@ def by_sender(*senders):
     return ["-e", "sender in (" + ", ".join(f'"{a}"' for a in senders) + ")"]
 
 
+def rule(action, selector):
+    """A file of rules with one rule."""
+    return f"rule these\n    when {selector[1]}\n    do {action}\n"
+
+
 TWO = by_sender("news@example.com", "listowner@example.org")
 PAIR = by_sender("otto@local.example.test", "newsletter@local.example.test")
 
@@ -93,7 +99,7 @@ DROP = ["drop", "--recipient", "plain@example.net"] + PLAIN
 MOVE = ["move", "--to", "@ROOT@/a/other"] + TWO
 SAVE = ["save", "--to", "@ROOT@/a/saved"] + TWO
 UNDO = ["undo", "@RUN@"]
-APPLY = ["apply", os.path.join(os.path.dirname(os.path.abspath(__file__)), "apply.rules")]
+APPLY = ["apply", "@ROOT@/a/rules"]
 Q_DELETE = ["delete"] + PAIR
 Q_MOVE = ["move", "--to", "@ROOT@/a/other"] + PAIR
 Q_BOUNCE = ["bounce", "--reason", "It is enough."] + PAIR
@@ -121,7 +127,6 @@ ROWS = [
         trash="b/trash", again=(0, 1)),
     Row("restore of saved ones", "sendmail", ["restore", "--from", "@ROOT@/a/saved"] + list(TWO_IDS), TWO_IDS, "back",
         before=[SAVE, DELETE + ["--purge"]], again=(0, 1)),
-    Row("apply", "sendmail", APPLY, TWO_IDS, "trash"),
     Row("undo of delete", "sendmail", UNDO, TWO_IDS, "back", before=[DELETE]),
     Row("undo of move", "sendmail", UNDO, TWO_IDS, "move", before=[MOVE]),
     Row("undo of expire", "sendmail", UNDO, TWO_IDS, before=[EXPIRE]),
@@ -142,6 +147,8 @@ ROWS = [
     Row("move to another group", "sendmail", ["move", "--to", "@ROOT@/a/mqueue/qmain2"] + GROUPS, s.GROUP_PAIR, "move",
         layout="groups"),
     Row("undo of delete, groups", "sendmail", UNDO, s.GROUP_PAIR, "back", layout="groups", before=[["delete"] + GROUPS]),
+    Row("apply", "sendmail", APPLY, TWO_IDS, rules=rule("expire", TWO)),
+    Row("apply", "qmail", APPLY, PAIR_IDS, "trash", rules=rule("delete", PAIR)),
     Row("trash empty", "sendmail", ["trash", "empty"] + LATER, TWO_IDS, "tidy", before=[DELETE]),
     Row("journal prune", "sendmail", ["journal", "prune"] + LATER, (), "tidy", before=[EXPIRE, DELETE]),
     Row("trash empty", "qmail", ["trash", "empty"] + LATER, PAIR_IDS, "tidy", before=[Q_DELETE]),
@@ -164,7 +171,6 @@ ROWS = [
     Row("restore", "qmail", ["trash", "restore", "@otto@", "@letter@", "--keep-age"], PAIR_IDS, "back", before=[Q_DELETE], again=(0, 1)),
     Row("undo of delete", "qmail", UNDO, PAIR_IDS, "back", before=[Q_DELETE]),
     Row("move", "qmail", Q_MOVE, PAIR_IDS, "move"),
-    Row("apply", "qmail", APPLY, PAIR_IDS, "trash"),
     Row("undo of move", "qmail", UNDO, PAIR_IDS, "move", before=[Q_MOVE]),
     Row("undo of bounce", "qmail", UNDO, PAIR_IDS, before=[Q_BOUNCE]),
     Row("undo of expire", "qmail", UNDO, PAIR_IDS, before=[["expire"] + PAIR]),
@@ -172,6 +178,7 @@ ROWS = [
     Row("delete of a new one", "qmail", N_DELETE, ("new",), "trash"),
     Row("delete --purge of a new one", "qmail", N_DELETE + ["--purge"], ("new",), "purge"),
     Row("bounce of a new one", "qmail", N_BOUNCE, ("new",), lasting=True),
+    Row("expire of a new one", "qmail", ["expire"] + NEW, ("new",), lasting=True),
     Row("drop of a new one", "qmail", N_DROP, ("new",)),
     Row("save of a new one", "qmail", ["save", "--to", "@ROOT@/a/saved"] + NEW, ("new",), "copy", again=(0, 1)),
     Row("undo of delete of a new one", "qmail", UNDO, ("new",), "back", before=[N_DELETE]),

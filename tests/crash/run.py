@@ -13,7 +13,7 @@ import strace
 from planted import Planted
 from proof import TOLD, Proof
 from qmail import CASES, Qmail
-from sendmail import Sendmail
+from sendmail import LAYOUTS, Sendmail
 from tidy import Tidy
 
 CHECKER = "checker: "
@@ -53,7 +53,7 @@ class Worker:
             if row.mta == "sendmail":
                 recorded = unpack(f"{self.fixtures}/sendmail/{row.layout}.tar", f"{self.scratch}/{row.layout}")
                 lister = self.lister() if row.layout == "flat" else None
-                self.worlds[kind] = Sendmail(self.root, self.program, recorded, row.layout, lister)
+                self.worlds[kind] = Sendmail(self.root, self.program, recorded, lister, LAYOUTS[row.layout])
             else:
                 cases = {c: unpack(f"{self.fixtures}/qmail/{c}.tar", f"{self.scratch}/{c}") for c in CASES}
                 self.worlds[kind] = Qmail(self.root, self.program, cases)

@@ -38,12 +38,12 @@ class Sendmail(World):
 
     clock = "@1768478400"
 
-    def __init__(self, root, program, recorded, layout, lister):
-        """`recorded`: where the recorded queue is unpacked; `lister`: words that run the real sendmail, or None."""
+    def __init__(self, root, program, recorded, lister, messages=LAYOUTS["flat"]):
+        """`recorded`: where the recorded queue is unpacked; `lister`: words that run the real sendmail, or None. It lists
+        one directory at a time."""
         super().__init__(root, program)
-        self.messages = LAYOUTS[layout]
-        # it lists one directory at a time
-        self.lister = lister if layout == "flat" else None
+        self.messages = messages
+        self.lister = lister
         self.listed = set()  # states that the real sendmail has read
         tree = trees.read_tree(recorded)
         self.template = {p: n for p, n in tree.items() if self.wanted(p)}

@@ -47,7 +47,7 @@ class World:
 
     def complete(self, row, journals):
         """The words of the row's command, with what only the prepared world knows: its journals, and (by subclasses) ids."""
-        run = max((run_of(path) for path in journals), key=run_order, default="")
+        run = max((run_of(path) for path in journals if path.endswith(".jsonl")), key=run_order, default="")
         return [w.replace("@RUN@", run) for w in row.words]
 
     def claimed(self, text):
@@ -91,6 +91,9 @@ class World:
         for half in ("a", "b"):
             trees.remove_tree(self.path(half))
         self.lay_out()
+        if self.row and self.row.rules:
+            with open(self.path("a/rules"), "w", encoding="utf-8") as f:
+                f.write(self.row.rules)
 
     def read(self):
         """The whole world, as it is on the disk."""
@@ -258,8 +261,8 @@ class Journal:
         self.done = set()  # ids
         self.runs = []
         self.ended = True
-        for path in sorted(p for p in tree if p.startswith(JOURNAL + "/")):
-            if path not in but and tree[path].kind == trees.FILE and not path.endswith("/apply.lock"):
+        for path in sorted(p for p in tree if p.startswith(JOURNAL + "/") and p.endswith(".jsonl")):
+            if path not in but and tree[path].kind == trees.FILE:
                 self.read(path, tree[path].data)
 
     def read(self, path, data):

@@ -204,6 +204,9 @@ class Run:
         """One mutant."""
         begun = time.monotonic()
         path = os.path.join(tree.path, m.file)
+        if not os.path.isfile(path):
+            self.line(False, m.name, f"there is no {m.file}")
+            return
         shutil.copy2(path, path + ".kept")
         why = change(path, m.old, m.new)
         red = skipped = None
@@ -246,7 +249,7 @@ class Run:
         untried = f", {self.untried} not tried" if self.untried else ""
         print(f"# {len(self.mutants)} mutants, {self.killed} killed{untried}")
         print(f"1..{self.count}")
-        return 1 if self.failed else 0
+        return 1 if self.failed or self.killed + self.untried != len(self.mutants) else 0
 
 
 if __name__ == "__main__":

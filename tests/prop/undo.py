@@ -32,9 +32,8 @@ class WholeSendmail(Sendmail):
 
     def __init__(self, root, program, recorded):
         controls = [p for p in trees.read_tree(recorded) if re.search(r"/[qhQ]f[^/]+$", p)]
-        self.messages = tuple(sorted({p.rpartition("/")[2][2:] for p in controls}))
         self.flat = any(os.path.dirname(p) == "mqueue" for p in controls)
-        super().__init__(root, program, recorded, None)
+        super().__init__(root, program, recorded, None, tuple(sorted({p.rpartition("/")[2][2:] for p in controls})))
 
     def wanted(self, path):
         return True
@@ -66,7 +65,7 @@ class WholeQmail(qmail.Qmail):
     actions = ("expire", "bounce", "requeue", "delete", "drop", "move")
     recipients = ("anna@grey.example.net", "defer@local.example.test", "h@busy.example.net", "p@grey.example.net")
     targets = ("a/other",)
-    not_new = ("bounce",)  # it makes a queued one of a new one, for good
+    not_new = ("bounce", "expire")  # they make a queued one of a new one, for good
     renumbers = True
 
     def choose(self, some):
