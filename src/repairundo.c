@@ -289,16 +289,30 @@ static int reverse_all(struct repair_queue *q, struct repair_slot *s, const json
 
 /* ---- locks ---- */
 
+/* Two steps may be about one file. */
+static bool is_locked(const struct repair_slot *s, const struct stat *st)
+{
+	struct stat locked;
+
+	for (size_t i = 0; i < s->lock_count; i++)
+		if (fstat(s->locks[i], &locked) == 0 && locked.st_ino == st->st_ino &&
+		    locked.st_dev == st->st_dev)
+			return true;
+	return false;
+}
+
 static int lock_step(struct repair_queue *q, struct repair_slot *s, const struct repair_step *step,
 		     struct error *err)
 {
 	const struct backend_checks *checks = q->queue->backend->checks;
 	struct stat st;
-	int fd, dir, r;
+	int fd, dir;
 
-	if (step->kind == STEP_BACK || step->kind == STEP_MAKE || s->lock_count == REPAIR_LOCKS ||
-	    !look(q, &step->at, &st) || !S_ISREG(st.st_mode))
+	if (step->kind == STEP_MAKE || !look(q, &step->at, &st) || !S_ISREG(st.st_mode) ||
+	    is_locked(s, &st))
 		return 0;
+	if (s->lock_count == REPAIR_LOCKS)
+		return error_set(err, ERROR_UNSUPPORTED, "too many files at once");
 	dir = checks->open_place(q->queue, step->at.dir.p, err);
 	if (dir < 0)
 		return -1;
@@ -307,8 +321,7 @@ static int lock_step(struct repair_queue *q, struct repair_slot *s, const struct
 	if (fd < 0)
 		return -1;
 	s->locks[s->lock_count++] = fd;
-	r = checks->lock(&q->repair, step->at.name.p, fd, err);
-	return r;
+	return checks->lock(&q->repair, step->at.name.p, fd, err);
 }
 
 static int plan(struct repair_queue *q, struct repair_slot *s, struct error *err)

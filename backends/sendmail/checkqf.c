@@ -281,6 +281,20 @@ static bool looks_well(const struct control *c)
 	       !(q->data_dir.p && !layout_find(&c->l->q->layout, q->data_dir));
 }
 
+/* Then the two are told as a pair. */
+static bool is_also_queued(const struct control *c)
+{
+	char name[LIMIT_NAME_BYTES + 8];
+	struct stat st;
+	bool there = false;
+
+	for (const char *first = "qh"; *first; first++) {
+		snprintf(name, sizeof name, "%cf%" SLICE_FMT, *first, SLICE_ARG(c->id));
+		there |= fstatat(c->s->unit->qf_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	}
+	return there;
+}
+
 static void examine_text(struct control *c)
 {
 	char kind = c->s->name[0];
@@ -296,7 +310,7 @@ static void examine_text(struct control *c)
 			   "mode %04o", (unsigned)c->st.st_mode & 07777);
 	if (why)
 		examine_damage(c, why, line);
-	else if (kind == 'Q' && data)
+	else if (kind == 'Q' && data && !is_also_queued(c))
 		emit(c, CHECK_LOST_GOOD, NULL);
 	if (kind == 'q' && c->qf.reason.p && c->qf.ended && lasts(c))
 		emit(c, CHECK_WITH_REASON, NULL);

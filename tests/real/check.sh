@@ -1,0 +1,43 @@
+#!/bin/sh
+# Random damage to the queue of a real sendmail: `mtaq check` finds it, --repair mends it, and sendmail delivers what it
+# can, whole. All is done by check_damage.py. CHECK_SEED=N repeats a run.
+. "${top_srcdir:-.}/tests/lib.sh"
+
+CFDIR=${CFDIR:-/usr/share/sendmail/cf}
+for SM in ${SM:-} /usr/libexec/sendmail/sendmail /usr/lib/sm.bin/sendmail; do
+	[ -x "$SM" ] && break
+done
+export CFDIR SM
+[ -x "$SM" ] || skip_all 'no sendmail (Debian: sendmail-bin)'
+[ -f "$CFDIR/m4/cf.m4" ] || skip_all 'no configuration sources of sendmail (Debian: sendmail-cf)'
+for tool in m4 bash python3; do
+	command -v $tool >/dev/null || skip_all "no $tool"
+done
+[ "$(id -u)" -eq 0 ] || skip_all 'not root'
+unshare --uts --mount --propagation private true 2>/dev/null || skip_all 'no private namespaces here'
+chmod 755 "$tmp" # the local mailer does not run as root
+
+seed=${CHECK_SEED:-$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}
+for layout in flat split; do
+	PORT=$(python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])')
+	export PORT
+	world=$tmp/$layout
+	mkdir "$tmp/sink-$layout"
+	EXTRA_CF='O QueueLA=9999
+O RefuseLA=9999' bash "$top_srcdir/tests/private-sendmail.sh" "$world" $layout >"$tmp/made" 2>&1 ||
+		bail "no private sendmail: $(cat "$tmp/made")"
+	run python3 -B "$top_srcdir/tests/real/check_damage.py" "$world" "$MTAQ" "$tmp/sink-$layout" "$PORT" $layout "$seed"
+	diag "$(grep -v '^ok' "$out"; cat "$err")"
+	sed -n 's/^\(not \)*ok [0-9]* - /\1 /p' "$out" >"$tmp/results"
+	while IFS= read -r line; do
+		case $line in
+		'not  '*) fail "$layout: ${line#not  }" ;;
+		*) pass "$layout: ${line# }" ;;
+		esac
+	done <"$tmp/results"
+	is "$status" 0 "$layout: all of it (CHECK_SEED=$seed)"
+done
+done_testing
