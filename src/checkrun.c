@@ -117,6 +117,7 @@ static void look_at(struct checkrun *c, const struct queue *q)
 	struct walk walk = {c, q};
 	struct check_walk w = {.queue = q,
 			       .now = c->run->now,
+			       .jobs = c->run->jobs,
 			       .arena = &c->arena,
 			       .found = found,
 			       .trouble = trouble,
@@ -136,7 +137,9 @@ static int compare(const void *a, const void *b)
 		return x->is.code->severity < y->is.code->severity ? -1 : 1;
 	if (x->queue != y->queue)
 		return x->order < y->order ? -1 : 1;
-	return slice_cmp(x->is.path, y->is.path);
+	if (!slice_eq(x->is.path, y->is.path))
+		return slice_cmp(x->is.path, y->is.path);
+	return strcmp(x->is.code->code, y->is.code->code);
 }
 
 void checkrun_look(struct checkrun *c)

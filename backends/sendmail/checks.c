@@ -1,8 +1,16 @@
 /* What can be wrong with a sendmail queue: the table, and the walk over all names. */
 #include "checks.h"
 
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum {
+	AT_ONCE = 256, /* names that a thread takes at a time */
+	THREADS = 16
+};
 
 #define LIVE (METHOD_LIVE | METHOD_OFFLINE)
 
@@ -209,24 +217,87 @@ int64_t check_age(const struct look *l, const struct stat *st)
 
 /* ---- the walk ---- */
 
+/* Several threads examine the names; what they find is taken one at a time. */
+struct crew {
+	struct check_walk *walk;
+	const struct sendmail_queue *q;
+	struct seen_names *names;
+	pthread_mutex_t mutex;
+	atomic_size_t next;
+};
+
 static void found(struct look *l, const struct finding *f)
 {
-	struct check_walk *w = l->ctx;
+	struct crew *c = l->ctx;
 	struct finding kept = *f;
 	struct slice *const all[] = {&kept.path, &kept.id,   &kept.detail,
 				     &kept.dir,	 &kept.name, &kept.aux};
 
+	pthread_mutex_lock(&c->mutex);
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
 		if (all[i]->p)
-			*all[i] = arena_copy(w->arena, *all[i]);
-	w->found(w->ctx, &kept);
+			*all[i] = arena_copy(c->walk->arena, *all[i]);
+	c->walk->found(c->walk->ctx, &kept);
+	pthread_mutex_unlock(&c->mutex);
 }
 
 static void trouble(struct look *l, const struct error *err)
 {
-	struct check_walk *w = l->ctx;
+	struct crew *c = l->ctx;
 
-	w->trouble(w->ctx, err);
+	pthread_mutex_lock(&c->mutex);
+	c->walk->trouble(c->walk->ctx, err);
+	pthread_mutex_unlock(&c->mutex);
+}
+
+static void crew_look(struct crew *c, struct look *l)
+{
+	look_init(l, c->q, c->walk->now);
+	l->names = c->names;
+	l->emit = found;
+	l->trouble = trouble;
+	l->ctx = c;
+}
+
+static void *examine_some(void *ctx)
+{
+	struct crew *c = ctx;
+	const struct seen_names *s = c->names;
+	struct look l;
+	size_t at;
+
+	crew_look(c, &l);
+	while ((at = atomic_fetch_add(&c->next, AT_ONCE)) < s->order_count)
+		for (size_t i = at; i < at + AT_ONCE && i < s->order_count; i++) {
+			arena_reset(&l.scratch);
+			if (layout_is_control(s->order[i]->name))
+				examine_control(&l, s->order[i]);
+			else
+				examine_rest(&l, s->order[i]);
+		}
+	look_free(&l);
+	return NULL;
+}
+
+/* Signals are for the thread that was there before. */
+static void examine_names(struct crew *c)
+{
+	size_t jobs = c->walk->jobs, started = 0;
+	pthread_t threads[THREADS];
+	sigset_t all, saved;
+
+	if (jobs > THREADS)
+		jobs = THREADS;
+	if (jobs > c->names->order_count / AT_ONCE)
+		jobs = c->names->order_count / AT_ONCE;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &saved);
+	while (started + 1 < jobs && pthread_create(&threads[started], NULL, examine_some, c) == 0)
+		started++;
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	examine_some(c);
+	while (started-- > 0)
+		pthread_join(threads[started], NULL);
 }
 
 /* The owner that most of a directory's control files have. */
@@ -290,46 +361,39 @@ static bool owners_differ(const struct seen_names *s)
 	return false;
 }
 
-static void examine_all(struct look *l, struct seen_names *s, struct check_walk *w)
+static void examine_all(struct crew *c)
 {
-	const struct layout *layout = &l->q->layout;
+	const struct seen_names *s = c->names;
+	const struct layout *layout = &c->q->layout;
+	struct look l;
 
-	for (size_t i = 0; i < s->order_count; i++) {
-		struct seen *e = s->order[i];
-
-		arena_reset(&l->scratch);
-		if (layout_is_control(e->name)) {
-			w->looked++;
-			examine_control(l, e);
-		} else {
-			examine_rest(l, e);
-		}
-	}
+	examine_names(c);
+	crew_look(c, &l);
 	for (size_t i = 0; i < s->room; i++)
 		if (s->ids[i].list && s->ids[i].list->next) {
-			arena_reset(&l->scratch);
-			examine_pairs(l, s->ids[i].list);
+			arena_reset(&l.scratch);
+			examine_pairs(&l, s->ids[i].list);
 		}
 	for (size_t i = 0; i < layout->count && owners_differ(s); i++)
-		examine_owners(l, s, sendmail_unit(layout->units[i]));
-	examine_wildcard(l);
+		examine_owners(&l, s, sendmail_unit(layout->units[i]));
+	examine_wildcard(&l);
+	look_free(&l);
 }
 
 static int check(struct check_walk *w, struct error *err)
 {
 	struct seen_names names;
-	struct look l;
+	struct crew c = {.walk = w, .q = sendmail_queue(w->queue), .names = &names};
 
-	(void)err;
-	look_init(&l, sendmail_queue(w->queue), w->now);
-	l.emit = found;
-	l.trouble = trouble;
-	l.ctx = w;
+	if (pthread_mutex_init(&c.mutex, NULL) != 0)
+		return error_set(err, ERROR_SYSTEM, "no mutex");
+	atomic_init(&c.next, 0);
 	seen_read(&names, w);
-	l.names = &names;
-	examine_all(&l, &names, w);
+	for (size_t i = 0; i < names.order_count; i++)
+		w->looked += layout_is_control(names.order[i]->name);
+	examine_all(&c);
 	seen_free(&names);
-	look_free(&l);
+	pthread_mutex_destroy(&c.mutex);
 	return 0;
 }
 

@@ -72,6 +72,8 @@ struct finding {
 struct check_walk {
 	const struct queue *queue;
 	int64_t now;
+	unsigned jobs; /* threads that may be used; `found` and `trouble` are for one at a time,
+			  in any order */
 	struct arena *arena;				   /* lives as long as the findings */
 	void (*found)(void *ctx, const struct finding *f); /* copies *f, not what it points to */
 	trouble_fn *trouble; /* what could not be read, and so not be checked */
