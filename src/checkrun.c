@@ -92,7 +92,7 @@ static void add(struct checkrun *c, const struct finding *f, const struct queue 
 		if (!c->list)
 			abort();
 	}
-	c->list[c->count] = (struct found){*f, q, c->count};
+	c->list[c->count] = (struct found){*f, q};
 	c->count++;
 }
 
@@ -136,18 +136,23 @@ static int compare(const void *a, const void *b)
 	if (x->is.code->severity != y->is.code->severity)
 		return x->is.code->severity < y->is.code->severity ? -1 : 1;
 	if (x->queue != y->queue)
-		return x->order < y->order ? -1 : 1;
+		return strcmp(x->queue->name, y->queue->name);
 	if (!slice_eq(x->is.path, y->is.path))
 		return slice_cmp(x->is.path, y->is.path);
 	return strcmp(x->is.code->code, y->is.code->code);
+}
+
+static void sort(struct checkrun *c)
+{
+	if (c->count)
+		qsort(c->list, c->count, sizeof *c->list, compare);
 }
 
 void checkrun_look(struct checkrun *c)
 {
 	for (size_t i = 0; i < c->queues.count; i++)
 		look_at(c, c->queues.list[i]);
-	if (c->count)
-		qsort(c->list, c->count, sizeof *c->list, compare);
+	sort(c);
 }
 
 void checkrun_unmet(struct checkrun *c)
@@ -173,12 +178,9 @@ void checkrun_again(struct checkrun *again, const struct checkrun *c)
 	checkrun_look(again);
 }
 
-static bool has(const struct checkrun *c, const struct finding *f)
+bool checkrun_has(const struct checkrun *c, const struct found *f)
 {
-	for (size_t i = 0; i < c->count; i++)
-		if (c->list[i].is.code == f->code && slice_eq(c->list[i].is.path, f->path))
-			return true;
-	return false;
+	return c->count && bsearch(f, c->list, c->count, sizeof *c->list, compare);
 }
 
 /* Slices of `f` into the arena of `c`. */
@@ -194,20 +196,23 @@ static void keep(struct checkrun *c, struct finding *f)
 
 void checkrun_merge(struct checkrun *c, struct checkrun *again)
 {
-	size_t kept = 0, before = c->count;
+	struct checkrun new = {.list = NULL};
+	size_t kept = 0;
 	const char *why;
 
-	for (size_t i = 0; i < before; i++)
-		if (finding_mendable(&c->list[i].is, &why) || has(again, &c->list[i].is))
+	for (size_t i = 0; i < again->count; i++)
+		if (!checkrun_has(c, &again->list[i]))
+			add(&new, &again->list[i].is, again->list[i].queue);
+	for (size_t i = 0; i < c->count; i++)
+		if (finding_mendable(&c->list[i].is, &why) || checkrun_has(again, &c->list[i]))
 			c->list[kept++] = c->list[i];
 	c->count = kept;
-	for (size_t i = 0; i < again->count; i++)
-		if (!has(c, &again->list[i].is)) {
-			struct found f = again->list[i];
-
-			keep(c, &f.is);
-			add(c, &f.is, f.queue);
-		}
+	for (size_t i = 0; i < new.count; i++) {
+		keep(c, &new.list[i].is);
+		add(c, &new.list[i].is, new.list[i].queue);
+	}
+	sort(c);
+	free(new.list);
 	free(again->list);
 	arena_free(&again->arena);
 }

@@ -14,7 +14,6 @@
 struct found {
 	struct finding is;
 	const struct queue *queue;
-	size_t order; /* as it came */
 };
 
 struct checkrun {
@@ -38,6 +37,8 @@ void checkrun_unmet(struct checkrun *c);
 void checkrun_free(struct checkrun *c);
 /* The same look once more, in queues that are open already. */
 void checkrun_again(struct checkrun *again, const struct checkrun *c);
+/* Does a sorted run have this finding? */
+bool checkrun_has(const struct checkrun *c, const struct found *f);
 /* Take over what `again` found that `c` does not have, and free the rest. */
 void checkrun_merge(struct checkrun *c, struct checkrun *again);
 /* Can a run mend this one at all? Else *why. */

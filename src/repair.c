@@ -159,15 +159,6 @@ static int plan(struct repair_queue *q, struct repair_slot *s, struct error *err
 	return q->queue->backend->checks->plan(&q->repair, &s->mend, err);
 }
 
-static bool was_tried(const struct checkrun *before, const struct finding *f)
-{
-	for (size_t i = 0; i < before->count; i++)
-		if (before->list[i].is.code == f->code &&
-		    slice_eq(before->list[i].is.path, f->path))
-			return true;
-	return false;
-}
-
 /* Findings of one queue that can be mended, in their order. */
 static size_t choose(const struct checkrun *c, const struct checkrun *before, const struct queue *q,
 		     struct repair_item *items)
@@ -177,7 +168,7 @@ static size_t choose(const struct checkrun *c, const struct checkrun *before, co
 
 	for (size_t i = 0; i < c->count; i++)
 		if (c->list[i].queue == q && finding_mendable(&c->list[i].is, &why) &&
-		    !(before && was_tried(before, &c->list[i].is)))
+		    !(before && checkrun_has(before, &c->list[i])))
 			items[n++] = (struct repair_item){.finding = &c->list[i].is};
 	return n;
 }

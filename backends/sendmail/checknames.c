@@ -122,8 +122,12 @@ static void read_spot(struct seen_names *s, struct check_walk *w, const struct s
 	while (d && sys_readdir(d, path, &e, &err) > 0)
 		if (concerns(e->d_name) && !is_subdirectory(spot, u, e->d_name))
 			add(s, u, spot, e->d_name, is_regular(e));
-	if (err.code)
+	if (fd < 0 && !err.code)
+		error_set(&err, ERROR_DENIED, "%s cannot be read", path);
+	if (err.code) {
+		s->partial = true;
 		w->trouble(w->ctx, &err);
+	}
 	if (d)
 		closedir(d);
 	sys_close(opened);

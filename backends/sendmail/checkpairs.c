@@ -36,8 +36,8 @@ static bool is_busy(struct look *l, const struct half *h)
 {
 	struct stat st;
 
-	return check_locked(l, &h->st) || !is_file(h->s->unit->qf_fd, h->s->name, &st) ||
-	       st.st_ino != h->st.st_ino;
+	return check_locked(l, h->s->unit->qf_fd, h->s->name, &h->st) ||
+	       !is_file(h->s->unit->qf_fd, h->s->name, &st) || st.st_ino != h->st.st_ino;
 }
 
 /* Of two in one directory: which is to go, NULL when that is for a person to decide. */

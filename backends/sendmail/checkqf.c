@@ -187,8 +187,9 @@ static bool lasts(struct control *c)
 {
 	struct stat st;
 
-	return !check_locked(c->l, &c->st) && is_file(c->s->unit->qf_fd, c->s->name, &st) &&
-	       st.st_ino == c->st.st_ino && st.st_dev == c->st.st_dev;
+	return !check_locked(c->l, c->s->unit->qf_fd, c->s->name, &c->st) &&
+	       is_file(c->s->unit->qf_fd, c->s->name, &st) && st.st_ino == c->st.st_ino &&
+	       st.st_dev == c->st.st_dev;
 }
 
 static void emit(struct control *c, enum check_kind kind, const char *detail)
@@ -218,6 +219,18 @@ static void tell_elsewhere(struct control *c, const struct sendmail_unit *where,
 		       spot_path(where, spot), text);
 }
 
+/* It may lie where nobody could look. */
+static void tell_missing(struct control *c)
+{
+	enum check_kind kind = c->s->name[0] == 'q' ? CHECK_NO_DATA : CHECK_HELD_NO_DATA;
+
+	if (c->l->q->layout.partial)
+		check_emit_stuck(c->l, kind, c->s->unit, (enum spot)c->s->spot, c->s->name,
+				 check_blind(c->l));
+	else
+		emit(c, kind, "its data file is missing");
+}
+
 /* True when the data file is where it should be. */
 static bool examine_data(struct control *c)
 {
@@ -242,8 +255,7 @@ static bool examine_data(struct control *c)
 	if (other)
 		tell_elsewhere(c, other, spot);
 	else
-		emit(c, c->s->name[0] == 'q' ? CHECK_NO_DATA : CHECK_HELD_NO_DATA,
-		     "its data file is missing");
+		tell_missing(c);
 	return false;
 }
 

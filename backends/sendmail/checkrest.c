@@ -98,7 +98,12 @@ static void examine_data(struct look *l, const struct seen *s)
 	if (exists(l, "t", id, &u, name, sizeof name))
 		return;
 	/* the control file may have been renamed while it was looked for */
-	if (!exists(l, "qhQ", id, &u, name, sizeof name))
+	if (exists(l, "qhQ", id, &u, name, sizeof name))
+		return;
+	if (check_blind(l))
+		check_emit_stuck(l, CHECK_DATA_ALONE, s->unit, (enum spot)s->spot, s->name,
+				 check_blind(l));
+	else
 		check_emit(l, CHECK_DATA_ALONE, s->unit, (enum spot)s->spot, s->name,
 			   "no control file in any directory of the queue");
 }
@@ -117,7 +122,7 @@ static bool being_worked_on(struct look *l, const struct seen *s, bool *there)
 		if (fstatat(s->unit->qf_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		*there = true;
-		if (check_locked(l, &st))
+		if (check_locked(l, s->unit->qf_fd, name, &st))
 			return true;
 	}
 	return false;
@@ -130,7 +135,7 @@ static void examine_working_file(struct look *l, const struct seen *s, enum chec
 	bool there, control;
 
 	there = is_file(fd, s->name, &st) && check_age(l, &st) >= REWRITE_TIME &&
-		!check_locked(l, &st) && !being_worked_on(l, s, &control) &&
+		!check_locked(l, fd, s->name, &st) && !being_worked_on(l, s, &control) &&
 		/* a transcript may lie in another directory than its control file */
 		(kind == CHECK_STALE_TF || control || check_age(l, &st) >= DAY) &&
 		is_file(fd, s->name, &again) && again.st_ino == st.st_ino;
@@ -158,7 +163,7 @@ static void examine_own(struct look *l, const struct seen *s)
 	struct stat st;
 
 	if (is_dead(s->name) && fstatat(fd, s->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    !check_locked(l, &st))
+	    !check_locked(l, fd, s->name, &st))
 		check_emit(l, temporary ? CHECK_LEFTOVER : CHECK_UNFINISHED, s->unit,
 			   (enum spot)s->spot, s->name, NULL);
 	sys_close(opened);

@@ -198,14 +198,32 @@ void look_free(struct look *l)
 	sys_locks_free(&l->locks);
 }
 
-/* Asked for few files only, so it may cost something; where the kernel tells nothing, nobody knows.
- */
-bool check_locked(struct look *l, const struct stat *st)
+/* Asked for few files only, so it may cost something. An empty file is never opened: sendmail is
+ * about to lock it, and gives up when it cannot. */
+bool check_locked(struct look *l, int dirfd, const char *name, const struct stat *st)
 {
+	int locked, fd;
+
 	if (l->held)
 		return false;
 	sys_locks_refresh(&l->locks);
-	return sys_locks_exclusive(&l->locks, st->st_dev, st->st_ino) != 0;
+	locked = sys_locks_exclusive(&l->locks, st->st_dev, st->st_ino);
+	if (locked >= 0 || st->st_size == 0)
+		return locked > 0;
+	fd = sys_open_file(dirfd, name, SYS_READ, name, NULL, NULL);
+	locked = fd < 0 ? -1 : sys_probe_locked(fd);
+	sys_close(fd);
+	return locked != 0;
+}
+
+const char *check_blind(const struct look *l)
+{
+	if (l->q->layout.partial || (l->names && l->names->partial))
+		return "not all directories of the queue can be read";
+	if (!l->q->cf_path)
+		return "the queue's configuration is not known (cf=): there may be more "
+		       "directories";
+	return NULL;
 }
 
 int64_t check_age(const struct look *l, const struct stat *st)

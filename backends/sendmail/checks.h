@@ -73,6 +73,7 @@ struct seen_names {
 	size_t room, count;  /* room: a power of two */
 	struct seen **order; /* as they were read */
 	size_t order_count, order_room;
+	bool partial; /* some directory could not be read */
 };
 
 /* Read all names. What cannot be read goes to walk->trouble. */
@@ -112,8 +113,10 @@ struct slice spot_path(const struct sendmail_unit *u, enum spot spot);
 int spot_fd(const struct sendmail_unit *u, enum spot spot, int *opened);
 /* The spot of this path. */
 bool spot_of(const struct sendmail_unit *u, struct slice dir, enum spot *out);
-/* Does somebody hold an exclusive lock on it, as far as can be told without one? */
-bool check_locked(struct look *l, const struct stat *st);
+/* Does somebody hold an exclusive lock on this file, as far as can be told without one? */
+bool check_locked(struct look *l, int dirfd, const char *name, const struct stat *st);
+/* Why it cannot be known that no control file anywhere has a data file; NULL: it can. */
+const char *check_blind(const struct look *l);
 /* Seconds since the file was last changed in any way. */
 int64_t check_age(const struct look *l, const struct stat *st);
 

@@ -23,6 +23,7 @@ struct opening {
 static void tell(struct opening *o, struct error *e)
 {
 	e->scope = SCOPE_QUEUE;
+	o->l->partial = true;
 	if (!o->first.code)
 		o->first = *e;
 	if (o->trouble)

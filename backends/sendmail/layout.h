@@ -39,6 +39,7 @@ struct layout {
 	struct layout_name
 	    *names; /* all configured names, more than units when some are the same directory */
 	size_t name_count, name_room;
+	bool partial; /* some directory could not be opened */
 };
 
 /* `dir` as QueueDirectory (may end in `*`); `cf` NULL: find out from the directory itself. `from`

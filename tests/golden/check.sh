@@ -321,6 +321,17 @@ act check
 like "$(found)" '^note wildcard-catches q.old/\.$' 'a directory that the wildcard catches'
 is "$(found | cut -d ' ' -f 2 | sort | uniq | tr '\n' ' ')" 'duplicate-id wildcard-catches ' 'and the copies in it'
 
+# What cannot be known is not mended: the message may be in a directory that nobody could look into.
+new groups
+queue=sendmail:$q/slow
+act check
+is "$(found | cut -d ' ' -f 2 | sort | uniq | tr '\n' ' ')" 'data-file-alone ' 'one directory of several, without configuration'
+snapshot >"$tmp/before"
+act check --repair --no-syslog
+is "$status $(grep -c 'left (data-file-alone): the queue.s configuration is not known' "$out")" "1 $(grep -c . "$out")" 'nothing is mended'
+snapshot >"$tmp/after"
+same "$tmp/after" "$tmp/before" 'nothing is touched'
+
 # --- what is young, or at work, is passed over ------------------------------------------------------------------------
 
 new flat
