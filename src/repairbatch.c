@@ -115,7 +115,7 @@ static void carry_out(struct repair_slot *s)
 		return;
 	}
 	end_slot(s, &err);
-	if (steps_done(&s->steps))
+	if (steps_tried(&s->steps))
 		s->outcome = REPAIR_UNSURE;
 }
 

@@ -7,8 +7,8 @@
  *	"dir", "name"	where the file is
  *	"was"		identity of it: {"dev", "ino", "mode" with its type, "uid", "gid", "size",
  *			"mtime_ns"}; make and back have none
- *	"to_dir", "to_name"	rename, link, unlink: the other name; back: where in the trash it was
- *	"kept"		trash, replace: its name in the folder of the trash
+ *	"to_dir", "to_name"	rename, link, unlink: the other name; back: where in the trash it
+ *was "kept"		trash, replace: its name in the folder of the trash
  *	"made"		replace, make: identity of the new file
  *	"mode", "uid", "gid"	attributes, make: as they become
  */
@@ -44,7 +44,7 @@ struct step_state {
 	char kept[STEP_NAME]; /* in the trash; "": none */
 	bool copied;	      /* kept is there already, or temp is a copy */
 	struct stat was, made;
-	bool done;
+	bool tried, done;
 };
 
 struct step_list {
@@ -61,8 +61,8 @@ int steps_prepare(struct step_list *l, struct step_places *p, struct mend *m, st
 json_t *steps_json(const struct step_list *l);
 /* All of them, in their order; the first that fails ends it. */
 int steps_carry_out(struct step_list *l, struct error *err);
-/* How many were done. */
-size_t steps_done(const struct step_list *l);
+/* How many were done, or may have been: one that failed may have had its effect. */
+size_t steps_tried(const struct step_list *l);
 /* What was made ready and not used goes. */
 void steps_free(struct step_list *l);
 
