@@ -43,7 +43,7 @@ static struct {
 
 static const char *file(const char *name)
 {
-	static char path[4][256];
+	static char path[4][800];
 	static int next;
 
 	next = (next + 1) % 4;

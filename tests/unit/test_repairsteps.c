@@ -35,7 +35,7 @@ static const struct queue queue = {.backend = &backend};
 
 static const char *in(const char *folder, const char *name)
 {
-	static char path[4][256];
+	static char path[4][800];
 	static int next;
 
 	next = (next + 1) % 4;
