@@ -115,7 +115,7 @@ static void carry_out(struct repair_slot *s)
 		return;
 	}
 	end_slot(s, &err);
-	if (steps_done(&s->steps))
+	if (steps_tried(&s->steps))
 		s->outcome = REPAIR_UNSURE;
 }
 
@@ -183,22 +183,36 @@ static void tell_done(struct batch *t, struct repair_slot *s)
 	buf_free(&b);
 }
 
+/* Whoever takes something back wants to know that it is gone; who mends something does not. */
+static bool is_trouble(const struct repair_slot *s, bool undo)
+{
+	switch (s->outcome) {
+	case REPAIR_GONE:
+		return undo;
+	case REPAIR_FAILED:
+	case REPAIR_UNSURE:
+	case REPAIR_CHANGED:
+	case REPAIR_BUSY:
+	case REPAIR_NA:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void tell_trouble(struct batch *t, const struct repair_slot *s)
 {
 	const struct finding *f = s->mend.finding;
 	struct run *run = t->q->repairer->run;
+	bool undo = t->q->repairer->request->op == OP_UNDO;
 
-	if (s->outcome == REPAIR_GONE || s->outcome == REPAIR_ALREADY) {
-		if (run->globals.verbose)
-			run_note(run, "%" SLICE_FMT ": %s", SLICE_ARG(f->path),
-				 s->err.code ? s->err.text : "it is not so any more");
-	} else if (s->outcome == REPAIR_FAILED || s->outcome == REPAIR_UNSURE ||
-		   s->outcome == REPAIR_CHANGED || s->outcome == REPAIR_BUSY ||
-		   s->outcome == REPAIR_NA) {
+	if (is_trouble(s, undo))
 		run_fail(run, STATUS_SOME, "%" SLICE_FMT ": not %s (%s): %s", SLICE_ARG(f->path),
-			 t->q->repairer->request->op == OP_UNDO ? "undone" : "repaired",
-			 f->code->code, s->err.text);
-	}
+			 undo ? "undone" : "repaired", f->code->code, s->err.text);
+	else if ((s->outcome == REPAIR_GONE || s->outcome == REPAIR_ALREADY) &&
+		 run->globals.verbose)
+		run_note(run, "%" SLICE_FMT ": %s", SLICE_ARG(f->path),
+			 s->err.code ? s->err.text : "it is not so any more");
 }
 
 static void count(struct action_counts *c, enum repair_outcome o)

@@ -520,6 +520,7 @@ static int do_step(struct step_list *l, size_t i, struct error *err)
 
 	if (has_before(step) && compare(l, i, err) < 0)
 		return -1;
+	l->states[i].tried = true;
 	if (do_kind(l, i) < 0)
 		return fail(step, errno, err);
 	l->states[i].done = true;
@@ -535,12 +536,12 @@ int steps_carry_out(struct step_list *l, struct error *err)
 	return 0;
 }
 
-size_t steps_done(const struct step_list *l)
+size_t steps_tried(const struct step_list *l)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < l->count; i++)
-		n += l->states[i].done;
+		n += l->states[i].tried;
 	return n;
 }
 

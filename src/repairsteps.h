@@ -45,7 +45,7 @@ struct step_state {
 	char kept[STEP_NAME]; /* in the trash; "": none */
 	bool copied;	      /* kept is there already, or temp is a copy */
 	struct stat was, made;
-	bool done;
+	bool tried, done;
 };
 
 struct step_list {
@@ -62,8 +62,8 @@ int steps_prepare(struct step_list *l, struct step_places *p, struct mend *m, st
 json_t *steps_json(const struct step_list *l);
 /* All of them, in their order; the first that fails ends it. */
 int steps_carry_out(struct step_list *l, struct error *err);
-/* How many were done. */
-size_t steps_done(const struct step_list *l);
+/* How many were done, or may have been: one that failed may have had its effect. */
+size_t steps_tried(const struct step_list *l);
 /* What was made ready and not used goes. */
 void steps_free(struct step_list *l);
 
