@@ -91,6 +91,7 @@ const char *control_trouble(const struct sendmail_queue *q, struct slice text, s
 	return no_dot;
 }
 
+/* Without its configuration nobody knows whether the group may: a client queue's files are so. */
 bool mode_is_bad(const struct sendmail_queue *q, mode_t mode)
 {
 	struct slice may = q->cf.option[CF_QUEUE_FILE_MODE].text;
@@ -99,7 +100,7 @@ bool mode_is_bad(const struct sendmail_queue *q, mode_t mode)
 	for (size_t i = 0; i < may.n; i++)
 		group = (mode_t)(group * 8 + (mode_t)((may.p[i] - '0') & 7));
 	return (mode & OTHERS_MAY_WRITE) ||
-	       ((mode & GROUP_MAY_WRITE) && !(group & GROUP_MAY_WRITE));
+	       (q->cf_path && (mode & GROUP_MAY_WRITE) && !(group & GROUP_MAY_WRITE));
 }
 
 /* ---- files ---- */

@@ -84,6 +84,10 @@ for case in flat split groups client; do
 	like "$(cat "$err")" '^mtaq: [1-9][0-9]* looked at, 0 findings$' "$case: counts"
 done
 
+new client
+queue=sendmail:$q
+finds 'client, its configuration not known' ''
+
 new oldformats
 finds oldformats 'error truncated qfAAA06703' 'error damaged qff1CBiKg12346'
 
