@@ -145,6 +145,7 @@ static void test_ids(void **state)
 	assert_int_equal(output_message(o, &f.c, &f.out, NULL), 0);
 	/* the backend says what it can */
 	assert_true(slice_eq(buf_slice(&f.out), SLICE("206850@77\n")));
+	f.error = (struct error)ERROR_INIT;
 	fake_failure(&f, PART_DATA_I, ERROR_DENIED, 0, "no");
 	buf_clear(&f.out);
 	assert_int_equal(output_message(o, &f.c, &f.out, NULL), 0);
