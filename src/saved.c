@@ -162,7 +162,8 @@ int saved_prepare_note(int folder, const json_t *note, unsigned serial, struct s
 	const char *name;
 	int r = -1;
 
-	snprintf(temporary, sizeof temporary, ".mtaq.note.%ld.%u", (long)getpid(), serial);
+	/* the process last, by which a target that is used again is swept */
+	snprintf(temporary, sizeof temporary, ".mtaq.note.%u.%ld", serial, (long)getpid());
 	*out = (struct saved_pending){.folder = folder, .fd = -1};
 	arena_init(&a, 0);
 	name = note_name(&a, json_bytes_get(json_object_get(note, "id"), &a), err);
