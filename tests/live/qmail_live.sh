@@ -27,5 +27,6 @@ make_world 64014 64012 64010
 . "$top_srcdir/tests/live/cases.sh"
 . "$top_srcdir/tests/live/identity.sh"
 . "$top_srcdir/tests/live/undone.sh"
+. "$top_srcdir/tests/live/mended.sh"
 . "$top_srcdir/tests/live/clocked.sh"
 done_testing

@@ -56,4 +56,5 @@ launch() {
 . "$top_srcdir/tests/live/cases.sh"
 . "$top_srcdir/tests/live/identity.sh"
 . "$top_srcdir/tests/live/undone.sh"
+. "$top_srcdir/tests/live/mended.sh"
 done_testing
