@@ -5,7 +5,7 @@
 
 remote=example.net local=local.example.test
 
-# files_to OLD NEW: those of message OLD get the names of NEW, by way of others.
+# away OLD NEW, back NEW: the files of message OLD get the names of NEW, by way of other ones.
 away() {
 	for f in mess info local remote; do
 		[ ! -e "$queue/$f/$(($1 % 23))/$1" ] || mv "$queue/$f/$(($1 % 23))/$1" "$tmp/$f.$2"
@@ -17,15 +17,25 @@ back() {
 	done
 }
 
+# What is found in the queue now; whom tcpto belongs to is said by the world that was made.
+findings() {
+	look check 2>/dev/null | grep -v '/lock/tcpto: '
+}
+
 start
+at_work=
 for who in round1 round2 round3 moved cut typed owned second; do
 	policy "$who@$remote" deferral 'Not now.'
 	policy "also-$who@$remote" deferral 'Not now either.'
 	put "mended-$who@$local" "$who@$remote" "also-$who@$remote" || fail 'a message is put into the queue'
+	for _ in 1 2 3; do
+		at_work=$at_work$(findings)
+	done
 	ends_as "$who@$remote" deferral "$who is deferred"
 	ends_as "also-$who@$remote" deferral "$who has another recipient"
 done
 stop
+is "$at_work" '' 'no finding while qmail-send is at work'
 
 number "mended-round1@$local" && n1=$n
 number "mended-round2@$local" && n2=$n
