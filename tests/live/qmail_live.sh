@@ -28,5 +28,6 @@ make_world 64014 64012 64010
 . "$top_srcdir/tests/live/identity.sh"
 . "$top_srcdir/tests/live/undone.sh"
 . "$top_srcdir/tests/live/killed.sh"
+. "$top_srcdir/tests/live/mended.sh"
 . "$top_srcdir/tests/live/clocked.sh"
 done_testing

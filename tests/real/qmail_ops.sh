@@ -57,4 +57,5 @@ launch() {
 . "$top_srcdir/tests/live/identity.sh"
 . "$top_srcdir/tests/live/undone.sh"
 . "$top_srcdir/tests/live/killed.sh"
+. "$top_srcdir/tests/live/mended.sh"
 done_testing
