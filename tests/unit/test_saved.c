@@ -138,6 +138,35 @@ static void test_round_trip(void **state)
 	json_decref(note);
 }
 
+/* Several at once: none has its name before it is published, and none is left of what is not. */
+static void test_pending(void **state)
+{
+	struct world *w = *state;
+	json_t *note = make_note(w);
+	struct error err = ERROR_INIT;
+	struct saved_pending p[3];
+	size_t before = entries(w);
+
+	for (unsigned i = 0; i < 3; i++) {
+		const char id[] = {'B', (char)('0' + i), '\0'};
+
+		json_object_set_new(note, "id", json_string(id));
+		assert_int_equal(saved_prepare_note(w->fd, note, i, &p[i], &err), 0);
+		saved_begin_sync(&p[i]);
+	}
+	assert_int_equal(entries(w), before + 3);
+	assert_null(saved_read_note(w->fd, SLICE("B0"), NULL));
+	assert_int_equal(saved_publish_note(&p[1], &err), 0);
+	saved_discard_note(&p[0]);
+	saved_discard_note(&p[2]);
+	assert_int_equal(entries(w), before + 1);
+	json_decref(note);
+	note = saved_read_note(w->fd, SLICE("B1"), &err);
+	assert_non_null(note);
+	json_decref(note);
+	assert_int_equal(p[1].fd, -1);
+}
+
 static void test_complete(void **state)
 {
 	struct world *w = *state;
@@ -288,6 +317,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_pending, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_complete, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_remove, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_notes_of_strangers, set_up, tear_down),
