@@ -11,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-LONGEST = 120  # seconds; a mutant may make a test wait for ever
+LONGEST = 120  # seconds
 SKIPPED = re.compile(r"^1\.\.0 *# *skip *(.*)", re.I | re.M)
 
 
@@ -83,7 +83,7 @@ class Tree:
         status, out = self.run(["make", "-s", "WARN=-w", *targets])
         return None if status == 0 else out[-3000:]
 
-    def test(self, words):
+    def test(self, words, limit=LONGEST):
         """("green" | "red" | "skipped" | "none", what it said)."""
         kind, _, rest = words.partition(" ")
         more = {}
@@ -97,7 +97,7 @@ class Tree:
             program, _, chosen = kind.partition(":")
             argv = [self.path + "/" + program]
             more = {"MTAQ_TEST_FILTER": chosen} if chosen else {}
-        status, out = self.run(argv, more, LONGEST)
+        status, out = self.run(argv, more, limit)
         skipped = SKIPPED.search(out)
         if skipped:
             return "skipped", skipped.group(1)
@@ -139,6 +139,7 @@ class Run:
         self.mutants = [m for m in everything if not chosen or any(c in m.name for c in chosen)]
         self.tests = list(dict.fromkeys(t for m in self.mutants for t in m.tests))
         self.state = {}  # test -> green, skipped
+        self.limit = {}  # test -> seconds; a mutant may make it wait for ever
         self.count = self.failed = self.killed = self.untried = 0
         self.lock = threading.Lock()
 
@@ -195,8 +196,10 @@ class Run:
 
     def without(self, tree, test):
         """A test that is red anyway proves nothing."""
+        begun = time.monotonic()
         state, out = tree.test(test)
         self.state[test] = state
+        self.limit[test] = min(LONGEST, 10 + 10 * (time.monotonic() - begun))
         if state not in ("green", "skipped"):
             self.line(False, f"green without a mutant: {test}", "no such test" if state == "none" else out)
 
@@ -235,7 +238,7 @@ class Run:
             if self.state.get(test) == "skipped":
                 skipped = f"{test} is skipped here"
                 continue
-            if tree.test(test)[0] == "red":
+            if tree.test(test, self.limit[test])[0] == "red":
                 return test, None
             skipped = None
         return None, skipped
