@@ -325,26 +325,26 @@ refuses 75 'stop it first' move -f "stander1@$local" --to "$LIVE/other"
 
 # --- a number that is used again belongs to another message
 
-policy "first@$remote" deferral
-put "identity@$local" "first@$remote"
-ends_as "first@$remote" deferral 'identity: deferred'
+policy "former@$remote" deferral
+put "identity@$local" "former@$remote"
+ends_as "former@$remote" deferral 'identity: deferred'
 number "identity@$local"
 first=$n
 id=$(look list -i -f "identity@$local")
-policy "first@$remote" success
+policy "former@$remote" success
 alarm
 vanishes "identity@$local" 'identity: it ends'
 again=
-policy "second@$remote" deferral
+policy "successor@$remote" deferral
 for i in $(seq 1 40); do
-	put "identity$i@$local" "second@$remote"
+	put "identity$i@$local" "successor@$remote"
 	again=$i
 	! who_has "$first" || break
 	again=
 done
 # settled: nothing of them changes by itself
 number "identity$i@$local"
-within 20 deferred_all "second@$remote" "$i" || fail 'identity: all are deferred'
+within 20 deferred_all "successor@$remote" "$i" || fail 'identity: all are deferred'
 if [ -n "$again" ]; then
 	for action in expire 'bounce --reason x' delete requeue 'delete --purge'; do
 		tree >"$tmp/before"
@@ -358,7 +358,7 @@ if [ -n "$again" ]; then
 else
 	skip 'this file system does not use inodes again at once' 'identity: a number that is used again'
 fi
-policy "second@$remote" success
+policy "successor@$remote" success
 alarm
 vanishes "identity$i@$local" 'identity: they end'
 
