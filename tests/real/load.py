@@ -146,14 +146,20 @@ class Directory:
         self.call = getattr(ctypes.CDLL(None), "getdents64", None)
         self.at_once = self.call is not None and kind.strip() in ("tmpfs", "ext2/ext3")
         self.buffer = ctypes.create_string_buffer(1 << 20)
+        self.cut = 0  # listings that did not come whole
 
     def names(self):
         """The set of them."""
         if not self.at_once:
             return set(os.listdir(self.fd))
-        os.lseek(self.fd, 0, os.SEEK_SET)
-        size = self.call(self.fd, self.buffer, ctypes.c_size_t(len(self.buffer)))
-        data, at, names = self.buffer.raw[:max(size, 0)], 0, set()
+        size, rest = 0, 1
+        while rest:  # a signal cuts a listing short
+            os.lseek(self.fd, 0, os.SEEK_SET)
+            size = self.call(self.fd, self.buffer, ctypes.c_size_t(len(self.buffer)))
+            data = self.buffer.raw[:max(size, 0)]
+            rest = self.call(self.fd, self.buffer, ctypes.c_size_t(len(self.buffer)))
+            self.cut += rest != 0
+        at, names = 0, set()
         while at < size:
             length = int.from_bytes(data[at + 16:at + 18], sys.byteorder)
             names.add(os.fsdecode(data[at + 19:data.index(0, at + 19)]))
@@ -523,7 +529,8 @@ def main():
     print("# mtaq:", ", ".join(busy))
     print("# runs:", ", ".join(f"{what}: {n}" for what, n in sorted(load.runs.items())))
     print(f"# looked {load.observer.rounds} times at {load.observer.seen} control files,",
-          f"{len(load.observer.bare)} seen after their data was gone")
+          f"{len(load.observer.bare)} seen after their data was gone;",
+          f"{sum(d.cut for d in load.observer.folders.values())} listings cut short")
     return tap.end()
 
 
