@@ -179,6 +179,11 @@ fixture_clock() {
 	esac
 }
 
+# Are there pseudo-terminals? (not in every container or chroot)
+have_pty() {
+	python3 -c 'import os; os.openpty()' 2>/dev/null
+}
+
 # Can this process have a mount namespace of its own? (root, and not in every container)
 have_private_mounts() {
 	unshare --mount --propagation private true 2>/dev/null

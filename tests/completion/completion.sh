@@ -114,6 +114,10 @@ for shell in bash zsh fish; do
 		skip "no $shell here" "$shell"
 		continue
 	fi
+	if [ $shell != fish ] && ! have_pty; then
+		skip 'no pseudo-terminals' "$shell"
+		continue
+	fi
 	shell_offers $shell
 	shell_knows_all $shell
 done
@@ -123,12 +127,12 @@ done
 becomes() {
 	is "$(printf '%s\n' "$2" | python3 "$top_srcdir/tests/completion/typed.py" "$1" "$scripts" "$MTAQ" | sed -n 1p)" "$3" "$1: $2"
 }
-if command -v bash >/dev/null; then
+if command -v bash >/dev/null && have_pty; then
 	becomes bash "mtaq list -e 'state == he" "mtaq list -e 'state == held'"
 	becomes bash 'mtaq list --format=q' 'mtaq list --format=qread '
 	becomes bash 'mtaq list -e state==he' 'mtaq list -e state==held'
 fi
-if command -v zsh >/dev/null; then
+if command -v zsh >/dev/null && have_pty; then
 	becomes zsh "mtaq list -e 'state == he" "mtaq list -e 'state == held"
 	becomes zsh 'mtaq list --format=q' 'mtaq list --format=qread '
 fi

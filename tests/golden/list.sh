@@ -183,7 +183,7 @@ wider_than() {
 for line in open(sys.argv[2], encoding="utf-8"):
     if len(line.rstrip("\n")) > int(sys.argv[1]): print(line, end="")' "$1" "$out"
 }
-if command -v python3 >/dev/null; then
+if have_pty; then
 	"$MTAQ" -q "$flat" list -i | sort >"$tmp/ids"
 	for width in 50 64 80 100 132 500; do
 		on_tty $width --color never -q "$flat" list
@@ -216,7 +216,7 @@ if command -v python3 >/dev/null; then
 	on_tty 80 -q "sendmail:$hostile/mqueue" cat --raw 60F90094016259
 	is "$(LC_ALL=C tr -d '[:print:]\n\t\200-\377' <"$out" | wc -c)" 4 'cat --raw: all of it'
 else
-	skip 'no python3' 'tables on terminals'
+	skip 'no pseudo-terminals' 'tables on terminals'
 fi
 
 # --- damage
