@@ -1,7 +1,7 @@
 #!/bin/sh
 # Each command of mtaq-cookbook(7), run on fresh copies of the recorded queues that the comment above it names: what it
 # prints, tells and ends with is what cookbook.wanted says. COOKBOOK_WRITE=FILE writes that file anew, to be read.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 TZ=UTC LC_ALL=C.UTF-8 MTAQ_TEST=1
 export TZ LC_ALL MTAQ_TEST
 unset MTAQ_QUEUES NO_COLOR COLUMNS
@@ -41,8 +41,7 @@ chmod +x "$tmp/bin/mtaq"
 
 # What is named in the manual and lies elsewhere here.
 moved() {
-	sed "s,/var/spool/mqueue\>,$cook_dir/mqueue,g; s,/var/spool/\(omqueue\|removed\),$cook_dir/\1,g
-		s,/var/tmp/,$cook_dir/,g" "$1"
+	sed "s,/var/spool/mqueue\>,$cook_dir/mqueue,g; s,/var/spool/\(omqueue\|removed\|evidence\|kept\)\>,$cook_dir/\1,g" "$1"
 }
 
 # Run ids, inodes, where the copy lies, and the order of a directory are other ones each time.
