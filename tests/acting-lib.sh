@@ -1,7 +1,7 @@
 # What the tests of acting commands share: fresh queues, their trees, refusals. Read by them in place of lib.sh.
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # variables of lib.sh
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 TZ=UTC LC_ALL=C.UTF-8 MTAQ_TEST=1
 export TZ LC_ALL MTAQ_TEST
 unset MTAQ_QUEUES NO_COLOR COLUMNS

@@ -1,6 +1,6 @@
 # Helpers for tests written in sh; they print TAP. Use:
 #
-#	. "${top_srcdir:-.}/tests/lib.sh"
+#	. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 #	run "$MTAQ" list -q "$(fixture sendmail flat)"
 #	is "$status" 0 'exit status of list'
 #	done_testing

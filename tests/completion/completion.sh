@@ -1,7 +1,7 @@
 #!/bin/sh
 # Completion in real shells: what is offered where, that every command and option of the program is there, and that it is installed
 # where shells look.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 command -v python3 >/dev/null || skip_all 'no python3'
 scripts=$top_builddir/completion
 [ -f "$scripts/bash/mtaq" ] || skip_all 'this build makes no completion (ThreadSanitizer, or for another machine)'

@@ -3,7 +3,7 @@
 # after each: no message is lost, doubled or without its body, and the same command again finishes. The table of actions
 # is rows.py; CRASH_ROWS="delete move" chooses those with such words in their titles, CRASH_ROWS="sendmail_expire =kills"
 # one row and one part of its proof.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 crash=$top_srcdir/tests/crash
 
 command -v python3 >/dev/null 2>&1 || skip_all 'no python3'

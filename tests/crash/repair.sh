@@ -2,7 +2,7 @@
 # `mtaq check --repair` killed at every system call that changes something, and each of these calls made to fail, on a
 # queue with damage of many kinds. After each: the same command again ends in what a run that was not killed gives; no message is ever visible without its data
 # that had it before; and undo of the run that was killed gives the damage back.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 TZ=UTC LC_ALL=C.UTF-8 MTAQ_TEST=1
 export TZ LC_ALL MTAQ_TEST
 unset MTAQ_QUEUES

@@ -1,7 +1,7 @@
 #!/bin/sh
 # mtaq hosts beside the programs of the MTAs: what sendmail -bh and qmail-tcpto print, and whom a queue run and qmail-remote
 # really pass over, before and after forgetting. All of it in namespaces of its own.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 [ "$(id -u)" = 0 ] || skip_all 'not root'
 have_private_mounts || skip_all 'no private mount namespaces here'

@@ -2,7 +2,7 @@
 # list --format mailq beside the real `sendmail -bp`, on queues that sendmail has just filled: each layout of directories,
 # messages never tried, deferred, split, held, lost, bounced and locked. Nothing of this host's own sendmail is used but the
 # program: everything else is private and lies in the directory of the test.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 TZ=UTC
 export TZ
 

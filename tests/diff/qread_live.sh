@@ -1,7 +1,7 @@
 #!/bin/sh
 # list --format qread and count beside the real qmail-qread and qmail-qstat: on recorded queues, and on one in which
 # qmail-send is running. All of it in a mount namespace of its own, so that a queue of this host is neither seen nor touched.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 TZ=UTC
 export TZ
 
@@ -70,7 +70,7 @@ done
 chmod 755 "$tmp" "$dir" "$dir/control.live"
 
 cat >"$tmp/live" <<'EOF'
-. "$top_srcdir/tests/lib.sh"
+. "$top_srcdir/tests/lib.sh" || exit 99
 outer=$1
 submit() {
 	printf 'Subject: test\n\nbody of %s\n' "$*" | "$QMAIL_HOME/bin/qmail-inject" -f "$@" || exit 1

@@ -3,7 +3,7 @@
 #
 # "several" is the recorded queue without the messages that have one status line or none: $msg{message}[0] is what it
 # says there. "single" is the opposite: there $msg{message} is a text.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 QTOOL=${QTOOL:-/usr/share/sendmail/qtool.pl}
 [ -f "$QTOOL" ] || skip_all 'no qtool.pl (Debian: sendmail-base)'

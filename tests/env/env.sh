@@ -1,6 +1,6 @@
 #!/bin/sh
 # What surrounds the program changes nothing: descriptors, locale, time zone, umask, user, limits; lost output is told.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 # "Now" of the recorded sendmail queues.
 now=@1768478400

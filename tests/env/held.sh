@@ -1,6 +1,6 @@
 #!/bin/sh
 # The lock that an action itself holds is not the MTA's: it makes no message locked, and none that is being removed.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 MTAQ_TEST=1
 export MTAQ_TEST

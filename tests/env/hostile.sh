@@ -1,6 +1,6 @@
 #!/bin/sh
 # What somebody planted in a queue, in the names of its files, in a list of ids: no wrong answer, no wasted hour.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 now=@1768478400
 queue=$tmp/queue

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Limits that only the whole program meets; those of one module are tested beside it.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 # The value of a limit, in bytes or pieces.
 limit() {

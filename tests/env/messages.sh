@@ -1,6 +1,6 @@
 #!/bin/sh
 # What is said when something is wrong: it names the thing, as the user wrote it.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 queue=$(fixture_queue sendmail flat) || exit 99
 list() {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What looks like an answer and would be a wrong one: each is told, and none is passed off as whole.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 TZ=UTC LC_ALL=C.UTF-8 MTAQ_TEST=1
 export TZ LC_ALL MTAQ_TEST
 unset MTAQ_QUEUES NO_COLOR COLUMNS

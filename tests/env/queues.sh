@@ -1,6 +1,6 @@
 #!/bin/sh
 # Which queues a run is about: mistakes in naming them open none, and each trouble is told once.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 sendmail=$(fixture sendmail flat)/mqueue
 qmail=$(fixture qmail basic)/queue

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What acting commands say and how they end, on recorded queues; that they can be taken back; and that nothing is touched
 # when they refuse. What the actions do to each MTA's files is tested elsewhere.
-. "${top_srcdir:-.}/tests/acting-lib.sh"
+. "${top_srcdir:-.}/tests/acting-lib.sh" || exit 99
 
 last_run() {
 	find "$dir/journal" -name '*.jsonl' 2>/dev/null | sort | sed -n '$s,.*/,,; $s/\.jsonl$//p'

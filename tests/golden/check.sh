@@ -1,7 +1,7 @@
 #!/bin/sh
 # mtaq check on queues of sendmail: what it finds in the recorded queues and in damage made for it, what it passes over,
 # what --repair does, that nothing else changes by a byte, and that it can be taken back.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 TZ=UTC LC_ALL=C.UTF-8 MTAQ_TEST=1
 export TZ LC_ALL MTAQ_TEST
 unset MTAQ_QUEUES NO_COLOR COLUMNS

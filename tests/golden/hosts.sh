@@ -1,7 +1,7 @@
 #!/bin/sh
 # mtaq hosts: qmail's recorded table beside what qmail-tcpto printed of it, and a HostStatusDirectory of sendmail as it is and
 # as nobody would want it; forgetting.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 # --- qmail
 

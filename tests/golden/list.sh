@@ -1,7 +1,7 @@
 #!/bin/sh
 # list, show, cat and count as a user runs them: sorting, tables on terminals, whole messages, both MTAs in one run, each
 # MTA's listing of the other's queue, and damage.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 TZ=UTC LC_ALL=C.UTF-8
 export TZ LC_ALL
 unset MTAQ_QUEUES NO_COLOR COLUMNS

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What qmail-send's log tells of the recorded queues, from each carrier, against the reference reading (CASE.truth.json).
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 command -v jq >/dev/null || skip_all 'no jq'
 TZ=UTC
 export TZ

@@ -3,7 +3,7 @@
 #
 # Where ours differs on purpose the differences lie beside this file, in CASE.mailq*.diff as diff(1) prints them, and
 # mtaq(1) names each. The order of the directories of one queue is nobody's promise.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 TZ=UTC
 export TZ
 

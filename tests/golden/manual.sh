@@ -1,7 +1,7 @@
 #!/bin/sh
 # What mtaq(1) and mtaq-filter(7) promise, case by case. What is wanted comes from the manual pages and from what the
 # README files and the MTAs' own listings beside the recorded queues say.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 TZ=UTC LC_ALL=C.UTF-8
 export TZ LC_ALL
 unset MTAQ_QUEUES NO_COLOR COLUMNS

@@ -3,7 +3,7 @@
 #
 # Where ours differs on purpose the differences lie beside this file, in CASE.qread.diff as diff(1) prints them, and mtaq(1)
 # names each. qmail-qread goes by the order of the directories, so the blocks are sorted by number.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 TZ=Pacific/Kiritimati # qmail-qread prints GMT wherever it runs
 export TZ
 

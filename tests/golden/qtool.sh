@@ -1,6 +1,6 @@
 #!/bin/sh
 # The command lines that postmasters use with qtool.pl, as they stand in their scripts, on recorded queues.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 clock=$(fixture_clock sendmail)
 MTAQ_TEST=1

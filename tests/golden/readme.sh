@@ -1,6 +1,6 @@
 #!/bin/sh
 # The commands of README's tour do what it says: run in order in one shell, output and errors compared.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 mkdir "$tmp/bin" "$tmp/queues" "$tmp/queues/sendmail" "$tmp/queues/qmail"
 ln -s "$MTAQ" "$tmp/bin/mtaq"

@@ -3,7 +3,7 @@
 # touched. Each exit status but 70 (an error in the program) is met here.
 # many small runs, each of which waits for the disk
 [ -n "${TMPDIR:-}" ] || [ ! -w /dev/shm ] || export TMPDIR=/dev/shm
-. "${top_srcdir:-.}/tests/acting-lib.sh"
+. "${top_srcdir:-.}/tests/acting-lib.sh" || exit 99
 
 every='expire bounce requeue retry hold release delete drop move save'
 

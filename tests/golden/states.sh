@@ -3,7 +3,7 @@
 # by its id, and what is counted must be what the table says. A dry run must count the same.
 # many small runs, each of which waits for the disk
 [ -n "${TMPDIR:-}" ] || [ ! -w /dev/shm ] || export TMPDIR=/dev/shm
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 TZ=UTC LC_ALL=C.UTF-8 MTAQ_TEST=1
 export TZ LC_ALL MTAQ_TEST
 unset MTAQ_QUEUES NO_COLOR COLUMNS

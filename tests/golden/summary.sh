@@ -1,6 +1,6 @@
 #!/bin/sh
 # mtaq summary on recorded queues; the numbers were counted by hand from the recorded mailq and qread listings.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 flat=$(fixture sendmail flat)
 basic=$(fixture qmail basic)

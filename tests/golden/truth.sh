@@ -1,7 +1,7 @@
 #!/bin/sh
 # list --format json against other readings of the recorded queues: for qmail the reference beside each (CASE.truth.json,
 # made by an independent program), for sendmail what was read from control files by eye (sendmail.json here).
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 command -v jq >/dev/null || skip_all 'no jq'
 TZ=UTC
 export TZ

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What is said to be done is on disk before: many times that were set wait for the disk once, and where that cannot be had,
 # one by one.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 command -v strace >/dev/null 2>&1 || skip_all 'no strace'
 strace -o "$tmp/probe" true 2>/dev/null || skip_all 'strace may not trace here'

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What is not asked for is not read: the system calls of mtaq list on recorded queues.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 command -v strace >/dev/null 2>&1 || skip_all 'no strace'
 strace -o "$tmp/probe" true 2>/dev/null || skip_all 'strace may not trace here'

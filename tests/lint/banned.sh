@@ -1,6 +1,6 @@
 #!/bin/sh
 # Functions that this program does not use: unbounded, not thread-safe, or that hide errors.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 cd "$top_srcdir" || exit 99
 
 # Comments and string literals taken out, line numbers kept.

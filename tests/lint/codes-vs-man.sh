@@ -1,6 +1,6 @@
 #!/bin/sh
 # What `mtaq check --list-codes` says of each kind of finding and what mtaq(1) says are the same.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 run "$MTAQ" check --list-codes
 is "$status" 0 'the kinds are listed'

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The fields in mtaq-filter(7) are those of `mtaq fields`, in its order, with the same type and the same MTAs.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 # NAME TYPE MTA... of the first list below FIELDS: .It Cm NAME, then "Type; mta, mta." or "Type." when no MTA has it
 awk '

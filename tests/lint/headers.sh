@@ -1,6 +1,6 @@
 #!/bin/sh
 # Each header compiles alone, with each compiler there is.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 alone() {
 	printf '#include "%s"\n' "$2" |

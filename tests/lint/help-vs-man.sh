@@ -1,6 +1,6 @@
 #!/bin/sh
 # What `mtaq help` says and what mtaq(1) says are the same: commands, synopses, options.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 page=$top_srcdir/man/mtaq.1
 run "$MTAQ" help

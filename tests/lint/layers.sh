@@ -1,6 +1,6 @@
 #!/bin/sh
 # Who may include what: layers only look down.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 cd "$top_srcdir" || exit 99
 
 # layer(PATH): the layer of a header or source file, by its name up to the first "_" or "."; "" when it has none.

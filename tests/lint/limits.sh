@@ -1,6 +1,6 @@
 #!/bin/sh
 # Each limit on hostile input is named in a test of its own.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 cd "$top_srcdir" || exit 99
 
 sed -n 's/^#define \(LIMIT_[A-Z_]*\) .*/\1/p' include/mtaq/limits.h >"$tmp/limits"

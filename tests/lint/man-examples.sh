@@ -3,7 +3,7 @@
 #
 # A comment `.\" run KIND/CASE LINES` names the recorded queue that the next literal display is run on and how many
 # lines it prints. The display's first line begins with "mtaq "; -q and --clock are added after that word.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 # One file for each example, and "FILE PAGE:LINE KIND/CASE LINES" for each queue it is run on.
 mkdir "$tmp/examples"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The manual pages are well-formed mdoc and agree on their names.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 cd "$top_srcdir/man" || bail 'no manual pages'
 
 command -v mandoc >/dev/null || skip_all 'no mandoc'

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The shape of the code: short functions, short files, most functions private to their file.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 cd "$top_srcdir" || exit 99
 
 find src backends include tests bench -name '*.[ch]' 2>/dev/null | sort >"$tmp/files"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The project speaks of itself alone: no paths of one machine, nothing left to do.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 cd "$top_srcdir" || exit 99
 
 # What is tracked, or where git cannot tell all but what the tools have made; the recorded queues say what they say.

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Every function that other files see has a name of its own: of two in one archive the linker takes the first, unasked.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 command -v nm >/dev/null 2>&1 || skip_all 'no nm'
 nm -g "$top_builddir/libmtaq.a" 2>/dev/null | awk 'NF == 3 && $2 ~ /^[TDBR]$/ { print $3 }' | sort >"$tmp/names"

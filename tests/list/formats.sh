@@ -1,6 +1,6 @@
 #!/bin/sh
 # Every format of list shows the same messages, on both MTAs.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 tab=$(printf '\t')
 
 # count PATTERN: lines of $out that match.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every action on a live qmail: a stand-in that follows its documented protocol (tests/standin), with deliveries in
 # flight for as long as a case wants. tests/real/qmail_ops.sh does the same on a real one.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 . "$top_srcdir/tests/live/world.sh"
 
 [ -r /proc/locks ] || skip_all 'no /proc/locks: whether qmail-send runs cannot be told'

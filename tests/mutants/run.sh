@@ -1,7 +1,7 @@
 #!/bin/sh
 # The tests are tried: each mutant of table.txt, one thing of the program done wrong, must turn a test red. They are made
 # in a copy of the tree. MUTANTS="flock mess" chooses those with such words in their names.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 command -v python3 >/dev/null 2>&1 || skip_all 'no python3'
 [ "$(id -u)" -eq 0 ] || skip_all 'not root: most of the tests that must turn red would be skipped'

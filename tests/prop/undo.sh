@@ -1,7 +1,7 @@
 #!/bin/sh
 # Random sequences of actions on recorded queues of both MTAs; `mtaq undo` of each run, the last first, gives the same
 # tree back after each. The work is done by undo.py. UNDO_SEED=N repeats a run, UNDO_SEQUENCES=N makes it longer.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 command -v python3 >/dev/null || skip_all 'no python3'
 [ "$(id -u)" = 0 ] || skip_all 'not root: the files of the recordings have other owners'

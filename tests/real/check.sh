@@ -2,7 +2,7 @@
 # Random damage to the queue of a real sendmail: `mtaq check` finds it, --repair mends it, and sendmail delivers what it
 # can, whole (check_damage.py). And the queue of a sendmail at work: nothing is wrong with it at any moment
 # (check_busy.py). CHECK_SEED=N repeats a run, CHECK_SECONDS=N makes the second part longer.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 CFDIR=${CFDIR:-/usr/share/sendmail/cf}
 for SM in ${SM:-} /usr/libexec/sendmail/sendmail /usr/lib/sm.bin/sendmail; do

@@ -10,7 +10,7 @@ if [ -d "$LOAD_DIR" ] && [ -w "$LOAD_DIR" ]; then
 	TMPDIR=$LOAD_DIR
 	export TMPDIR
 fi
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 CFDIR=${CFDIR:-/usr/share/sendmail/cf}
 for SM in ${SM:-} /usr/libexec/sendmail/sendmail /usr/lib/sm.bin/sendmail; do

@@ -7,7 +7,7 @@ if [ -z "${QMAIL_INSIDE:-}" ] && unshare --mount --propagation private true 2>/d
 	export QMAIL_INSIDE
 	exec unshare --mount --propagation private "$0" "$@"
 fi
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 . "$top_srcdir/tests/live/world.sh"
 
 [ -n "${QMAIL_HOME:-}" ] || skip_all 'QMAIL_HOME names no qmail'

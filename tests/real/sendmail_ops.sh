@@ -1,6 +1,6 @@
 #!/bin/sh
 # Each action on a private queue of the real sendmail, confirmed by what sendmail then does.
-. "${top_srcdir:-.}/tests/lib.sh"
+. "${top_srcdir:-.}/tests/lib.sh" || exit 99
 
 for SM in ${SM:-} /usr/libexec/sendmail/sendmail /usr/lib/sm.bin/sendmail; do
 	[ -x "$SM" ] && break
