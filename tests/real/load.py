@@ -21,6 +21,7 @@ RESULT = re.compile(r"^([0-9A-Za-x]+): (\w+), from=", re.M)
 COUNT = re.compile(r"(\d+) (deleted|moved|held|released|expired|requeued)\b")
 HARMLESS = re.compile("busy|locked|gone|changed|past their return timeout")
 COMMANDS = 60  # seconds that one may take
+SPARED = 8  # each so-manieth message is neither deleted nor expired: however fast all goes, some are left at the end
 
 
 def body_of(number):
@@ -295,20 +296,26 @@ class Load:
         self.submitter.submit(chance.choices(["later", "never", "ok", "maybe", "half"], k=chance.randint(1, 12)))
         time.sleep(chance.random() / 5)
 
-    def some(self, chance, most):
+    def some(self, chance, most, spare=False):
         """Words that choose some messages, by their recipients."""
         numbers = chance.sample(range(len(self.submitter.domains)), chance.randint(1, most))
-        users = "|".join(str(n) for n in numbers)
+        return self.these(n for n in numbers if not spare or n % SPARED)
+
+    @staticmethod
+    def these(numbers):
+        """Words that choose messages by their numbers."""
+        users = "|".join(str(n) for n in numbers) or "none"
         return ["-e", f"not bounce and recipient =~ /^u({users})@/"]
 
     def expire_or_requeue(self, chance):
         """The first of the three: ages."""
-        self.mtaq([chance.choice(["expire", "requeue", "requeue"])] + self.some(chance, 12))
+        what = chance.choice(["expire", "requeue", "requeue"])
+        self.mtaq([what] + self.some(chance, 12, what == "expire"))
 
     def delete(self, chance):
         """The second: into the trash, of what is held too."""
         words = ["-e", "state in (queued, held)"] if chance.random() < 0.5 else []
-        self.mtaq(["delete"] + self.some(chance, 6) + words)
+        self.mtaq(["delete"] + self.some(chance, 6, True) + words)
 
     def hold_release_move(self, chance):
         """The third: held, released, to another directory and back."""
@@ -367,10 +374,18 @@ class Load:
         for t in threads:
             t.join()
         self.ends = 0.0
+        self.divide()
         self.run_queue(self.chance)
         self.observer.stop.set()
         self.observer.join()
         self.observer.look()
+
+    def divide(self):
+        """Of those that nobody has ended, some go to each of the two directories: neither is empty at the end."""
+        spared = range(0, len(self.submitter.domains), SPARED)
+        self.mtaq(["release"] + self.these(spared))
+        self.mtaq(["move", "--to", self.other] + self.these(spared[::2]))
+        self.mtaq(["move", "--to", self.queue] + self.these(spared[1::2]), self.other)
 
     # --- accounting
 
