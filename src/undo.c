@@ -131,6 +131,11 @@ static bool possible(struct undo *u, const struct queue *q, enum op op, struct s
 
 /* ---- finding ---- */
 
+static bool is_where_it_was(const struct message_entry *e, const struct intent *it)
+{
+	return slice_eq(slice_from(e->unit->path), it->dir);
+}
+
 /* The message in its queue; of several with its id the one in `dir`. 1, 0 or -1 (told). */
 static int find(struct undo *u, const struct queue *q, const struct intent *it,
 		struct message_entry *out)
@@ -144,7 +149,7 @@ static int find(struct undo *u, const struct queue *q, const struct intent *it,
 		return -1;
 	}
 	for (int i = 0; i < n && i < ID_PLACES; i++)
-		if (n == 1 || slice_eq(slice_from(found[i].unit->path), it->dir)) {
+		if (n == 1 || is_where_it_was(&found[i], it)) {
 			*out = found[i];
 			matches++;
 		}
@@ -229,6 +234,7 @@ static bool is_remainder(struct undo *u, const struct queue *q, const struct mes
 	return select_state(q, e, u->run->now) == STATE_INCOMING;
 }
 
+/* One of its id in another directory is another message. */
 static void plan_delete(struct undo *u, const struct queue *q, const struct intent *it,
 			struct slice line)
 {
@@ -236,7 +242,8 @@ static void plan_delete(struct undo *u, const struct queue *q, const struct inte
 	int n = find(u, q, it, &e);
 	struct in_trash t = look_into_trash(it);
 
-	if (n == 1 && t.saved && (t.restoring || is_remainder(u, q, &e)))
+	if (n == 1 && t.saved &&
+	    (t.restoring || !is_where_it_was(&e, it) || is_remainder(u, q, &e)))
 		n = 0;
 	if (n == 1 && t.saved) {
 		/* not gone yet (qmail-send takes it at its next attempt), or cut off */

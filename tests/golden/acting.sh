@@ -117,6 +117,22 @@ other=$tree/q3/qf
 cp -p "$first" "$other/"
 untouched 64 "lies in .* and in .*: say which" 'an id in two directories' expire "$id"
 ends 0 'one of them by its path' expire --no-syslog -n "$first"
+cp -p "${first%/*/*}/df/df$id" "${other%/*}/df/"
+snapshot >"$tmp/before"
+ends 0 'delete one of them' delete --no-syslog "$first"
+deleting=$(ls "$dir/journal" | sed 's/\.jsonl$//')
+snapshot >"$tmp/changed"
+ends 1 'undo while the other is there' undo --no-syslog "$deleting"
+is "$(head -n 1 "$err")" "mtaq: $id: refused: a message of this id is in the queue" 'the other is not taken for it'
+snapshot >"$tmp/after"
+same "$tmp/after" "$tmp/changed" 'and not touched'
+mkdir "$dir/aside"
+mv "$other/qf$id" "${other%/*}/df/df$id" "$dir/aside/"
+ends 0 'undo when it is away' undo --no-syslog "$deleting"
+mv "$dir/aside/qf$id" "$other/"
+mv "$dir/aside/df$id" "${other%/*}/df/"
+snapshot >"$tmp/undone"
+same "$tmp/undone" "$tmp/before" 'brings it back to where it was'
 
 # a locked message is passed over, and told
 new sendmail flat
