@@ -4,6 +4,7 @@
 # is rows.py; CRASH_ROWS="delete move" chooses those with such words in their titles, CRASH_ROWS="sendmail_expire =kills"
 # one row and one part of its proof.
 . "${top_srcdir:-.}/tests/lib.sh" || exit 99
+. "$top_srcdir/tests/sendmail.sh" || exit 99
 crash=$top_srcdir/tests/crash
 
 command -v python3 >/dev/null 2>&1 || skip_all 'no python3'
@@ -13,14 +14,14 @@ private='unshare --uts --pid --fork --mount-proc --propagation private'
 $private mount -t tmpfs none "$tmp" 2>/dev/null || skip_all 'no private mounts and processes'
 python3 -B "$crash/strace.py" "$tmp" >"$tmp/why" 2>&1 || skip_all "$(cat "$tmp/why")"
 
-for SM in ${SM:-} /usr/libexec/sendmail/sendmail /usr/lib/sm.bin/sendmail; do
-	[ -x "$SM" ] || continue
-	bash "$top_srcdir/tests/private-sendmail.sh" "$tmp/sendmail" >/dev/null 2>&1 || break
+why=$(sendmail_lacks | head -n 1)
+if [ -z "$why" ]; then
+	private_sendmail "$tmp/sendmail"
 	CRASH_SENDMAIL=$tmp/sendmail
-	export SM CRASH_SENDMAIL
-	break
-done
-[ -n "${CRASH_SENDMAIL:-}" ] || diag 'no sendmail: what its own lister says of each state is not looked at'
+	export CRASH_SENDMAIL
+else
+	diag "$why: what its own lister says of each state is not looked at"
+fi
 
 # shellcheck disable=SC2086
 python3 -B "$crash/run.py" "$tmp" "$MTAQ" "$top_srcdir" "$top_builddir/tests/crash/shortwrite.so" ${CRASH_ROWS:-}

@@ -10,15 +10,13 @@ export TZ MTAQ_TEST
 
 # --- sendmail
 
-SM=${SM:-/usr/libexec/sendmail/sendmail}
-CFDIR=${CFDIR:-/usr/share/sendmail/cf}
-port=2733
-export SM CFDIR
+. "$top_srcdir/tests/sendmail.sh" || exit 99
 
 live_sendmail() {
 	world=$tmp/sm
-	PORT=$port EXTRA_MC="define(\`confHOST_STATUS_DIRECTORY',\`$world/hoststat')" \
-	    bash "$top_srcdir/tests/private-sendmail.sh" "$world" >"$tmp/made" 2>&1 || bail "no private sendmail: $(cat "$tmp/made")"
+	PORT=$(closed_port) EXTRA_MC="define(\`confHOST_STATUS_DIRECTORY',\`$world/hoststat')"
+	export PORT EXTRA_MC
+	private_sendmail "$world"
 	sm=$world/bin/sm
 	spec=sendmail:$world/spool/mqueue,cf=$world/cf/sendmail.cf
 	printf 'Subject: x\n\nbody\n' | "$sm" -f a@x.test b@y.test || bail 'cannot submit'
@@ -84,15 +82,14 @@ END
 # tried NAME 0|1: does a queue run connect?
 tried() {
 	strace -f -qq -e trace=connect -o "$tmp/trace" "$sm" -qf >/dev/null 2>&1
-	is "$(grep -c "sin_port=htons($port)" "$tmp/trace" | sed 's/^[1-9].*/1/')" "$2" "$1"
+	is "$(grep -c "sin_port=htons($PORT)" "$tmp/trace" | sed 's/^[1-9].*/1/')" "$2" "$1"
 }
 
-if [ ! -x "$SM" ] || [ ! -f "$CFDIR/m4/cf.m4" ]; then
-	skip 'no sendmail (Debian: sendmail-bin, sendmail-cf)' 'sendmail'
-elif ! command -v m4 >/dev/null || ! command -v strace >/dev/null; then
-	skip 'no m4 or strace' 'sendmail'
-else
+why=$(sendmail_lacks strace | head -n 1)
+if [ -z "$why" ]; then
 	live_sendmail
+else
+	skip "$why" 'sendmail'
 fi
 
 # --- qmail

@@ -3,29 +3,11 @@
 # messages never tried, deferred, split, held, lost, bounced and locked. Nothing of this host's own sendmail is used but the
 # program: everything else is private and lies in the directory of the test.
 . "${top_srcdir:-.}/tests/lib.sh" || exit 99
+. "$top_srcdir/tests/sendmail.sh" || exit 99
 TZ=UTC
 export TZ
 
-CFDIR=${CFDIR:-/usr/share/sendmail/cf}
-for SM in ${SM:-} /usr/libexec/sendmail/sendmail /usr/lib/sm.bin/sendmail; do
-	[ -x "$SM" ] && break
-done
-export CFDIR SM
-[ -x "$SM" ] || skip_all 'no sendmail (Debian: sendmail-bin)'
-[ -f "$CFDIR/m4/cf.m4" ] || skip_all 'no configuration sources of sendmail (Debian: sendmail-cf)'
-for tool in m4 bash python3 flock; do
-	command -v $tool >/dev/null || skip_all "no $tool"
-done
-[ "$(id -u)" = 0 ] || skip_all 'not root'
-unshare --uts --mount --propagation private true 2>/dev/null || skip_all 'no private namespaces here'
-
-# A port that nobody listens on: whatever is tried is deferred.
-closed_port() {
-	python3 -c 'import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])'
-}
+need_sendmail flock
 
 # Every size is another, so that no two priorities are equal.
 size=0
@@ -138,10 +120,10 @@ release() {
 
 for layout in flat split multi groups; do
 	world=$tmp/$layout
-	EXTRA_CF='O QueueLA=9999
-O RefuseLA=9999
-O MinQueueAge=30m' PORT=$(closed_port) bash "$top_srcdir/tests/private-sendmail.sh" "$world" $layout >"$tmp/made" 2>&1 ||
-		bail "no private sendmail: $(cat "$tmp/made")"
+	# nobody listens there: whatever is tried is deferred
+	EXTRA_CF='O MinQueueAge=30m' PORT=$(closed_port)
+	export EXTRA_CF PORT
+	private_sendmail "$world" $layout
 	all_lists 'nothing yet'
 	fill
 	all_lists 'filled'

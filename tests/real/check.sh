@@ -3,35 +3,19 @@
 # can, whole (check_damage.py). And the queue of a sendmail at work: nothing is wrong with it at any moment
 # (check_busy.py). CHECK_SEED=N repeats a run, CHECK_SECONDS=N makes the second part longer.
 . "${top_srcdir:-.}/tests/lib.sh" || exit 99
+. "$top_srcdir/tests/sendmail.sh" || exit 99
 
-CFDIR=${CFDIR:-/usr/share/sendmail/cf}
-for SM in ${SM:-} /usr/libexec/sendmail/sendmail /usr/lib/sm.bin/sendmail; do
-	[ -x "$SM" ] && break
-done
-export CFDIR SM
-[ -x "$SM" ] || skip_all 'no sendmail (Debian: sendmail-bin)'
-[ -f "$CFDIR/m4/cf.m4" ] || skip_all 'no configuration sources of sendmail (Debian: sendmail-cf)'
-for tool in m4 bash python3; do
-	command -v $tool >/dev/null || skip_all "no $tool"
-done
-[ "$(id -u)" -eq 0 ] || skip_all 'not root'
-unshare --uts --mount --propagation private true 2>/dev/null || skip_all 'no private namespaces here'
-chmod 755 "$tmp" # the local mailer does not run as root
+need_sendmail
 
 seed=${CHECK_SEED:-$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}
 
 # world LAYOUT NAME: a private sendmail in $world, a free port in $PORT, a directory for the sink in $sink.
 new_world() {
-	PORT=$(python3 -c 'import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])')
+	PORT=$(closed_port)
 	export PORT
 	world=$tmp/$2 sink=$tmp/sink-$2
 	mkdir "$sink"
-	EXTRA_CF='O QueueLA=9999
-O RefuseLA=9999' bash "$top_srcdir/tests/private-sendmail.sh" "$world" "$1" >"$tmp/made" 2>&1 ||
-		bail "no private sendmail: $(cat "$tmp/made")"
+	private_sendmail "$world" "$1"
 }
 
 # results NAME: what a program that prints TAP found out is found out here.

@@ -11,30 +11,14 @@ if [ -d "$LOAD_DIR" ] && [ -w "$LOAD_DIR" ]; then
 	export TMPDIR
 fi
 . "${top_srcdir:-.}/tests/lib.sh" || exit 99
+. "$top_srcdir/tests/sendmail.sh" || exit 99
 
-CFDIR=${CFDIR:-/usr/share/sendmail/cf}
-for SM in ${SM:-} /usr/libexec/sendmail/sendmail /usr/lib/sm.bin/sendmail; do
-	[ -x "$SM" ] && break
-done
-export CFDIR SM
-[ -x "$SM" ] || skip_all 'no sendmail (Debian: sendmail-bin)'
-[ -f "$CFDIR/m4/cf.m4" ] || skip_all 'no configuration sources of sendmail (Debian: sendmail-cf)'
-for tool in m4 bash python3; do
-	command -v $tool >/dev/null || skip_all "no $tool"
-done
-[ "$(id -u)" = 0 ] || skip_all 'not root'
-unshare --uts --mount --propagation private true 2>/dev/null || skip_all 'no private namespaces here'
+need_sendmail
 
-PORT=$(python3 -c 'import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])')
+PORT=$(closed_port)
 export PORT
 world=$tmp/world
-chmod 755 "$tmp" # the local mailer does not run as root
-EXTRA_CF='O QueueLA=9999
-O RefuseLA=9999' bash "$top_srcdir/tests/private-sendmail.sh" "$world" flat >"$tmp/made" 2>&1 ||
-	bail "no private sendmail: $(cat "$tmp/made")"
+private_sendmail "$world" flat
 
 # one file for each bounce, complete when it has its name
 cat >"$world/bin/deliver" <<EOF

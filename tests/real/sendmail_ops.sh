@@ -1,16 +1,8 @@
 #!/bin/sh
 # Each action on a private queue of the real sendmail, confirmed by what sendmail then does.
 . "${top_srcdir:-.}/tests/lib.sh" || exit 99
-
-for SM in ${SM:-} /usr/libexec/sendmail/sendmail /usr/lib/sm.bin/sendmail; do
-	[ -x "$SM" ] && break
-done
-[ -x "$SM" ] || skip_all 'no sendmail'
-export SM
-[ "$(id -u)" -eq 0 ] || skip_all 'not root'
-command -v python3 >/dev/null || skip_all 'no python3'
-command -v m4 >/dev/null || skip_all 'no m4'
-have_private_mounts || skip_all 'no private mounts'
+. "$top_srcdir/tests/sendmail.sh" || exit 99
+need_sendmail
 
 # --- a world of its own: sendmail, and a sink that takes all mail while it runs
 
@@ -33,8 +25,7 @@ start_sink
 PORT=$(cat "$sink/port")
 export PORT
 stop_sink
-chmod 755 "$tmp" # its mailers are not root
-bash "$top_srcdir/tests/private-sendmail.sh" "$world" >/dev/null 2>"$tmp/log" || bail "no private sendmail: $(cat "$tmp/log")"
+private_sendmail "$world"
 queue=$world/spool/mqueue
 sm() {
 	"$world/bin/sm" "$@"
