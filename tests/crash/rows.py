@@ -106,6 +106,8 @@ Q_BOUNCE = ["bounce", "--reason", "It is enough."] + PAIR
 Q_DROP = ["drop", "--recipient", "@grey.example.net"] + PAIR
 LATER = ["-o", "0s", "--clock", "@1999999999"]
 N_DELETE, N_BOUNCE = ["delete"] + NEW, ["bounce"] + NEW
+QTOOL_TWO = ["-e", '$msg{sender} eq "news@example.com" or $msg{sender} eq "listowner@example.org"']
+QTOOL = ["qtool", "-C", "@ROOT@/a/mail/sendmail.cf"] + QTOOL_TWO
 N_DROP = ["drop", "--recipient", "one@example.com"] + NEW
 
 ROWS = [
@@ -149,6 +151,8 @@ ROWS = [
     Row("undo of delete, groups", "sendmail", UNDO, s.GROUP_PAIR, "back", layout="groups", before=[["delete"] + GROUPS]),
     Row("apply", "sendmail", APPLY, TWO_IDS, rules=rule("expire", TWO)),
     Row("apply", "qmail", APPLY, PAIR_IDS, "trash", rules=rule("delete", PAIR)),
+    Row("qtool -d", "sendmail", QTOOL + ["-d", "@ROOT@/a/mqueue"], TWO_IDS, "trash"),
+    Row("qtool, moving", "sendmail", QTOOL + ["@ROOT@/a/other", "@ROOT@/a/mqueue"], TWO_IDS, "move"),
     Row("trash empty", "sendmail", ["trash", "empty"] + LATER, TWO_IDS, "tidy", before=[DELETE]),
     Row("journal prune", "sendmail", ["journal", "prune"] + LATER, (), "tidy", before=[EXPIRE, DELETE]),
     Row("trash empty", "qmail", ["trash", "empty"] + LATER, PAIR_IDS, "tidy", before=[Q_DELETE]),

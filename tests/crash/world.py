@@ -81,8 +81,8 @@ class World:
         """A whole command line."""
         fixed = [self.program, "--jobs", "1", "--clock", self.clock, "--journal", self.path(JOURNAL)]
         fixed += ["--trash", self.path(trash)]
-        # a run that is taken back names its queues itself
-        fixed += ([] if words[0] == "undo" else ["-q", self.queue_spec()]) + words[:1]
+        # a run that is taken back names its queues itself, qtool gets them as arguments
+        fixed += ([] if words[0] in ("undo", "qtool") else ["-q", self.queue_spec()]) + words[:1]
         fixed += [] if words[0] == "journal" else ["--no-syslog"]
         return fixed + [w.replace("@ROOT@", self.root) for w in words[1:]]
 
