@@ -110,6 +110,8 @@ uint64_t action_journal_intent(struct batch_run *b, const struct held *h)
 		json_object_set_new(line, "trash", json_bytes(slice_from(a->trash_path)));
 	if (line && a->args->target)
 		add_target(line, a->args->target);
+	if (line && h->moved_id.p)
+		json_object_set_new(line, "target_id", json_bytes(h->moved_id));
 	return journal_intent(*b->journal, line);
 }
 

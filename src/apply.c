@@ -277,10 +277,11 @@ static void carry_out(struct apply *a, size_t rule)
 		mine[i] = *plan_of(a, i, rule);
 		mine[i].args = &request.args;
 		mine[i].mended = a->mended[i] || !a->used[i];
-		a->mended[i] = true;
 		*plan_of(a, i, rule) = (struct plan){0};
 	}
 	action_run_plans(a->run, mine, queues, &request, &counts);
+	for (size_t i = 0; i < queues; i++)
+		a->mended[i] |= mine[i].mended;
 	free(mine);
 }
 

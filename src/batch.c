@@ -332,6 +332,12 @@ static void keep_asked(struct batch_run *b, const struct slot *s)
 			   .n = s->outcome == OUTCOME_ASK ? s->n : 0};
 }
 
+/* Whoever takes something back wants to know of each that it is not. */
+static bool brings_back(const struct batch_run *b)
+{
+	return b->request->undoes || b->action.op == OP_RESTORE;
+}
+
 static void tell_trouble(struct batch_run *b, const struct slot *s)
 {
 	switch (s->outcome) {
@@ -340,10 +346,16 @@ static void tell_trouble(struct batch_run *b, const struct slot *s)
 		run_fail(b->run, STATUS_SOME, "%" SLICE_FMT ": %s", SLICE_ARG(s->held.item->id),
 			 s->err.text);
 		break;
-	case OUTCOME_BUSY:
 	case OUTCOME_GONE:
 	case OUTCOME_CHANGED:
 	case OUTCOME_NA:
+		if (brings_back(b)) {
+			run_fail(b->run, STATUS_SOME, "%" SLICE_FMT ": %s",
+				 SLICE_ARG(s->held.item->id), s->err.text);
+			break;
+		}
+		/* fall through */
+	case OUTCOME_BUSY:
 		if (b->run->globals.verbose)
 			run_note(b->run, "%" SLICE_FMT ": %s", SLICE_ARG(s->held.item->id),
 				 s->err.text);
@@ -464,7 +476,7 @@ size_t batches_run(struct batch_run *b, const struct plan_item *const *items, si
 	struct error err = ERROR_INIT;
 	size_t at = 0, size = batch_size();
 
-	while (at < count && !b->stop && !batches_interrupted()) {
+	while (at < count && !b->stop && !b->run->out_lost && !batches_interrupted()) {
 		t.count = count - at < size ? count - at : size;
 		if (actions->batch_begin && actions->batch_begin(&b->action, &err) < 0) {
 			run_error(b->run, &err);

@@ -271,6 +271,8 @@ static void trash_run(struct run *run, const void *options_given)
 		run_fail(run, STATUS_USAGE, "trash: -o is for empty");
 	else if (strcmp(word, "restore") == 0)
 		restore(run, o);
+	else if (o->common.max || o->common.wait.given)
+		run_fail(run, STATUS_USAGE, "trash: --max and --wait are for restore");
 	else if (run->word_count > 1)
 		run_fail(run, STATUS_USAGE, "trash %s takes no words: '%s'", word, run->words[1]);
 	else if (strcmp(word, "list") == 0)

@@ -56,7 +56,7 @@ static bool check_selector(struct run *run, const struct selection *s, enum op o
 	return false;
 }
 
-bool action_parse_max(struct run *run, const char *given, uint64_t scanned, uint64_t *max)
+static bool parse_max(struct run *run, const char *given, uint64_t scanned, uint64_t *max)
 {
 	struct slice text = slice_from(given);
 	bool percent = slice_ends(text, SLICE("%"));
@@ -76,24 +76,34 @@ bool action_parse_max(struct run *run, const char *given, uint64_t scanned, uint
 	return true;
 }
 
+bool action_within_max(struct run *run, const struct max *m, uint64_t n, uint64_t scanned)
+{
+	uint64_t max;
+
+	if (!parse_max(run, m->given, scanned, &max))
+		return false;
+	if (n <= max)
+		return true;
+	run_fail(run, STATUS_TEMPORARY,
+		 "%s%s: %" PRIu64 " %s are more than %smax %s allows: nothing was touched",
+		 m->rule ? "rule " : "", m->rule ? m->rule : m->who, n, m->what,
+		 m->rule ? "" : "--", m->given);
+	return false;
+}
+
 static bool check_max(struct job *j)
 {
-	uint64_t scanned = 0, max, n = 0;
+	const struct max max = {.given = j->request->max,
+				.rule = j->request->rule,
+				.who = op_name(j->request->op),
+				.what = "messages"};
+	uint64_t scanned = 0, n = 0;
 
 	for (size_t i = 0; i < j->count; i++) {
 		scanned += j->plans[i].scanned;
 		n += j->plans[i].count;
 	}
-	if (!action_parse_max(j->run, j->request->max, scanned, &max))
-		return false;
-	if (n <= max)
-		return true;
-	run_fail(j->run, STATUS_TEMPORARY,
-		 "%s%s: %" PRIu64 " messages are more than %smax %s allows: nothing was touched",
-		 j->request->rule ? "rule " : "",
-		 j->request->rule ? j->request->rule : op_name(j->request->op), n,
-		 j->request->rule ? "" : "--", j->request->max);
-	return false;
+	return action_within_max(j->run, &max, n, scanned);
 }
 
 /* ---- planning ---- */
@@ -202,6 +212,7 @@ static bool begin_plan(struct job *j, size_t i)
 	set_up(j, i);
 	if (!b->action.dry_run && !j->plans[i].mended && actions && actions->mend)
 		actions->mend(&b->action);
+	j->plans[i].mended = true;
 	if (j->plans[i].count == 0)
 		return true;
 	if (!init_batches(j, i))
@@ -220,8 +231,6 @@ static void end_plan(struct batch_run *b)
 		return; /* never begun */
 	if (b->action.own)
 		b->action.queue->backend->actions->run_end(&b->action);
-	if (b->action.trash_fd >= 0)
-		trash_close_run(b->action.trash_fd, b->action.trash_path);
 	charset_cache_free(b->charsets);
 	filter_state_free(b->filter_state);
 	sys_locks_free(&b->locks);
@@ -229,6 +238,17 @@ static void end_plan(struct batch_run *b)
 	free(b->asked);
 	free(b->busy);
 	b->run = NULL;
+}
+
+/* Not before all plans have ended: queues may share one folder, which goes when it is empty. */
+static void close_trash(struct job *j)
+{
+	for (size_t i = 0; i < j->count; i++) {
+		const struct action *a = &j->batches[i].action;
+
+		if (a->trash_path && a->trash_fd >= 0)
+			trash_close_run(a->trash_fd, a->trash_path);
+	}
 }
 
 /* ---- acting ---- */
@@ -258,6 +278,9 @@ static void try_busy_again(struct job *j, struct batch_run *b)
 
 		wait_a_moment();
 		b->busy_count = 0;
+		/* what is too young grows older; the moment of the run itself stays in the journal
+		 */
+		b->action.now = number_minus(j->run->now, begun - seconds_up());
 		/* the list is read ahead of where busy ones are put back */
 		tried = batches_run(b, b->busy, left);
 		j->counts->untried += left - tried;
@@ -385,6 +408,7 @@ static void act(struct job *j)
 	}
 	for (size_t i = 0; i < j->count; i++)
 		end_plan(&j->batches[i]);
+	close_trash(j);
 	if (journal_close(j->journal, action_counts_json(j->counts), &err) < 0)
 		run_fail(j->run, STATUS_IO, "%s", err.text);
 	if (!begun || refused(j))
@@ -454,7 +478,7 @@ void action_run(struct run *run, const struct selection *s, const struct action_
 
 	*counts = (struct action_counts){0};
 	if (!check_backends(run, s, request->op) || !check_selector(run, s, request->op) ||
-	    !action_parse_max(run, request->max, 0, &max))
+	    !parse_max(run, request->max, 0, &max))
 		return;
 	plans = calloc(s->queues.count + 1, sizeof *plans);
 	if (!plans)

@@ -41,8 +41,15 @@ void action_run(struct run *run, const struct selection *s, const struct action_
 void action_run_plans(struct run *run, struct plan *plans, size_t count,
 		      const struct action_request *request, struct action_counts *counts);
 
-/* For what acts without this pipeline (repair.h). --max of `scanned` as a number; false: told. */
-bool action_parse_max(struct run *run, const char *given, uint64_t scanned, uint64_t *max);
+/* --max, or the max of a rule. */
+struct max {
+	const char *given; /* a number or a percentage; NULL: none */
+	const char *rule;  /* whose it is; NULL: that of `who`, a command */
+	const char *who, *what;
+};
+
+/* For what acts without this pipeline (repair.h). May `n` be touched, of `scanned`? False: told. */
+bool action_within_max(struct run *run, const struct max *m, uint64_t n, uint64_t scanned);
 /* Signals that end a run wait until what was begun is finished (batches_interrupted() tells). */
 void action_hold_signals(sigset_t *saved);
 void action_let_signals(const sigset_t *saved);

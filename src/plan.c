@@ -61,7 +61,8 @@ static void collect(void *ctx, struct select_chunk *chunk, const struct field_co
 		counts->not_applicable++;
 		return;
 	}
-	counts->null_senders += l->returns && m->bounce && !m->double_bounce;
+	record.item.null_sender = l->returns && m->bounce && !m->double_bounce;
+	counts->null_senders += record.item.null_sender;
 	id = m->queue->backend->script_id ? m->queue->backend->script_id(fc->arena, m) : m->id;
 	record.item.id.n = id.n;
 	buf_add(&chunk->out, slice_of((const char *)&record, sizeof record));
@@ -204,5 +205,7 @@ void plan_limit(struct plan *p, size_t n)
 	if (p->count <= n)
 		return;
 	p->matched -= p->count - n;
+	for (size_t i = n; i < p->count; i++)
+		p->null_senders -= p->items[i].null_sender;
 	p->count = n;
 }

@@ -193,9 +193,11 @@ static uint64_t mend_all(struct repairer *r, const struct checkrun *c,
 
 static void mend_again(struct repairer *r, struct checkrun *c)
 {
+	/* what further looks find was not counted when it was held against the most */
+	const int passes = r->request->max ? 1 : PASSES;
 	uint64_t done = mend_all(r, c, NULL);
 
-	for (int i = 1; i < PASSES && done && !r->stop && !r->request->dry_run; i++) {
+	for (int i = 1; i < passes && done && !r->stop && !r->request->dry_run; i++) {
 		struct checkrun again;
 
 		checkrun_again(&again, c);
@@ -230,19 +232,13 @@ static size_t tell_left(struct repairer *r, const struct checkrun *c)
 
 static bool check_max(const struct checkrun *c, const struct action_request *request)
 {
-	uint64_t max, n = 0;
+	const struct max max = {.given = request->max, .who = "check", .what = "repairs"};
+	uint64_t n = 0;
 	const char *why;
 
 	for (size_t i = 0; i < c->count; i++)
 		n += finding_mendable(&c->list[i].is, &why);
-	if (!action_parse_max(c->run, request->max, c->looked, &max))
-		return false;
-	if (n <= max)
-		return true;
-	run_fail(c->run, STATUS_TEMPORARY,
-		 "check: %" PRIu64 " repairs are more than --max %s allows: nothing was touched", n,
-		 request->max);
-	return false;
+	return action_within_max(c->run, &max, n, c->looked);
 }
 
 static bool *queues_concerned(const struct checkrun *c)

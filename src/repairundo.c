@@ -435,6 +435,13 @@ static void undo_items(struct repairer *r, const struct queue_list *queues,
 	free(items);
 }
 
+static bool within_max(struct repairer *r, uint64_t n)
+{
+	const struct max max = {.given = r->request->max, .who = "undo", .what = "repairs"};
+
+	return action_within_max(r->run, &max, n, n);
+}
+
 static void undo_all(struct repairer *r, const struct journal_file *f, struct queue_list *queues)
 {
 	bool *concerned = calloc(queues->count + 1, sizeof *concerned);
@@ -446,7 +453,7 @@ static void undo_all(struct repairer *r, const struct journal_file *f, struct qu
 	for (size_t k = 0; k < queues->count; k++)
 		for (size_t i = 0; i < all.count; i++)
 			concerned[k] |= all.queues[i] == queues->list[k];
-	if (repair_begin(r, queues, concerned)) {
+	if (within_max(r, all.count) && repair_begin(r, queues, concerned)) {
 		undo_items(r, queues, &all);
 		repair_end(r);
 		repair_summary(r, 0);

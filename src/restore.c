@@ -65,8 +65,39 @@ bool restore_add(struct restorer *r, const char *folder, struct slice id)
 	return ok;
 }
 
+/* By id; of several copies the newest run's first. */
+static int compare_items(const void *a, const void *b)
+{
+	const struct plan_item *x = a, *y = b;
+	int r = slice_cmp(x->id, y->id);
+
+	return r ? r : strcmp(y->folder, x->folder);
+}
+
+/* However often it was named: two copies under one id are one message, which may come back once. */
+static void each_once(struct restorer *r, struct plan *p)
+{
+	size_t kept = 0;
+
+	if (p->count)
+		qsort(p->items, p->count, sizeof *p->items, compare_items);
+	for (size_t i = 0; i < p->count; i++) {
+		const struct plan_item *last = kept ? &p->items[kept - 1] : NULL;
+
+		if (!last || !slice_eq(last->id, p->items[i].id))
+			p->items[kept++] = p->items[i];
+		else if (strcmp(last->folder, p->items[i].folder) != 0)
+			fail(r, p->items[i].id,
+			     "there are several copies of it, and one message comes back once");
+	}
+	p->count = kept;
+	p->matched = p->scanned = kept;
+}
+
 void restore_run(struct restorer *r, struct action_request *request, struct action_counts *counts)
 {
+	for (size_t i = 0; i < r->queues.count; i++)
+		each_once(r, &r->plans[i]);
 	request->op = OP_RESTORE;
 	request->args = r->args;
 	action_run_plans(r->run, r->plans, r->queues.count, request, counts);

@@ -57,9 +57,20 @@ bool run_id_valid(struct slice id)
 	return run_id_time(id, &t);
 }
 
-static int compare_names(const void *a, const void *b)
+/* Of one second by process, as a number: 9999 comes before 10000. Both are valid ids. */
+static int compare_ids(const void *a, const void *b)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+	size_t process = strcspn(x, "-") + 1, digits_x, digits_y;
+	int r = strncmp(x, y, process);
+
+	if (r != 0)
+		return r;
+	digits_x = strspn(x + process, "0123456789");
+	digits_y = strspn(y + process, "0123456789");
+	if (digits_x != digits_y)
+		return digits_x < digits_y ? -1 : 1;
+	return strcmp(x, y);
 }
 
 static void add_run(struct run_ids *l, struct slice name, struct slice suffix)
@@ -97,7 +108,7 @@ int run_ids_read(const char *dir, const char *suffix, struct run_ids *out, struc
 		add_run(out, slice_from(e->d_name), slice_from(suffix));
 	closedir(d);
 	if (r == 0 && out->count)
-		qsort(out->list, out->count, sizeof *out->list, compare_names);
+		qsort(out->list, out->count, sizeof *out->list, compare_ids);
 	return r;
 }
 

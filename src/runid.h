@@ -15,7 +15,7 @@ bool run_id_valid(struct slice id);
 bool run_id_time(struct slice id, int64_t *t);
 
 struct run_ids {
-	const char **list; /* sorted: the oldest first */
+	const char **list; /* sorted: the oldest first, those of one second by process */
 	size_t count;
 	struct arena names;
 };

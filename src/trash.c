@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -64,6 +65,16 @@ static int make_and_open(int at, const char *name, const char *path, struct erro
 	return fd;
 }
 
+/* The journal names it, and whoever takes the run back may stand elsewhere. */
+static void make_absolute(char *path, size_t size)
+{
+	char *real = realpath(path, NULL);
+
+	if (real && strlen(real) < size)
+		snprintf(path, size, "%s", real);
+	free(real);
+}
+
 int trash_open_run(const char *place, const char *run, char *out, size_t size, struct error *err)
 {
 	int fd, base = make_and_open(AT_FDCWD, place, place, err);
@@ -78,6 +89,8 @@ int trash_open_run(const char *place, const char *run, char *out, size_t size, s
 		fd = -1;
 	}
 	sys_close(base);
+	if (fd >= 0)
+		make_absolute(out, size);
 	return fd;
 }
 
@@ -90,7 +103,10 @@ void trash_close_run(int fd, const char *path)
 void trash_tidy(const char *path)
 {
 	const char *slash = strrchr(path, '/');
+	int fd = slash && run_id_valid(slice_from(slash + 1)) ? sys_open_dir(path, NULL) : -1;
 
-	if (slash && run_id_valid(slice_from(slash + 1)))
+	/* whoever still deletes into it holds it */
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
 		rmdir(path);
+	sys_close(fd);
 }

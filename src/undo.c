@@ -12,7 +12,7 @@ enum { ID_PLACES = 16 };
 
 /* What the journal tells of one message. */
 struct intent {
-	struct slice id, queue, dir, trash, target;
+	struct slice id, queue, dir, trash, target, target_id;
 	int64_t data_mtime_ns; /* 0: not told */
 };
 
@@ -54,6 +54,7 @@ static bool read_intent(struct undo *u, struct slice text, struct intent *out)
 	    .dir = bytes_of(u->run, line, "dir"),
 	    .trash = bytes_of(u->run, line, "trash"),
 	    .target = bytes_of(u->run, line, "target"),
+	    .target_id = bytes_of(u->run, line, "target_id"),
 	    .data_mtime_ns = json_integer_value(
 		json_object_get(json_object_get(line, "identity"), "data_mtime_ns")),
 	};
@@ -265,13 +266,15 @@ static void plan_move(struct undo *u, const struct queue *from, const struct int
 {
 	const struct queue *q = it->target.p ? queue_of_target(u, from, it) : NULL;
 	struct message_entry e;
+	struct intent there;
 	int n;
 
 	if (!q) {
 		cannot(u, it->id, &u->counts.failed, "where it was moved to is no queue now");
 		return;
 	}
-	n = find(u, q, &(struct intent){.id = it->id, .dir = it->target}, &e);
+	there = (struct intent){.id = it->target_id.p ? it->target_id : it->id, .dir = it->target};
+	n = find(u, q, &there, &e);
 	if (n == 1 && is_remainder(u, q, &e))
 		n = 0;
 	if (n == 1) {
@@ -342,7 +345,7 @@ static bool same_entry(const struct message_entry *a, const struct message_entry
 static void attach(struct undo *u, const struct undo_group *g, struct plan *p)
 {
 	size_t kept = 0, k = 0;
-	uint64_t missing = g->count - (size_t)p->matched - (size_t)p->errors;
+	uint64_t missing = g->count - (size_t)p->matched; /* nothing is selected among them */
 
 	for (size_t i = 0; i < p->count; i++) {
 		struct plan_item *item = &p->items[i];
@@ -404,6 +407,7 @@ static bool plan_group(struct undo *u, const struct undo_group *g, struct plan *
 		p->matched = p->count;
 	}
 	p->args = &g->args;
+	p->scanned = g->count; /* a percentage is one of what the run did */
 	return more;
 }
 

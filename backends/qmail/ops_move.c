@@ -139,6 +139,8 @@ int qmail_move_prepare(struct action *a, struct held *h, struct error *err)
 		return error_set(err, ERROR_LIMIT, "out of memory");
 	m->new = (uint64_t)held_pin(h)->mess_st.st_ino;
 	held_pin(h)->op = m;
+	h->moved_id = arena_printf(&h->arena, "%llu@%lld", (unsigned long long)m->new,
+				   (long long)h->message.identity.data_mtime_ns);
 	if (check_free(a, h, m, err) < 0 || change_add(h, change(a, m), err) < 0)
 		return -1;
 	if (a->dry_run)

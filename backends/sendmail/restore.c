@@ -64,6 +64,8 @@ static int begin_grip(struct action *a, struct held *h, struct error *err)
 		       &(struct message_entry){
 			   .unit = &g->unit->base, .name = slice_from(g->name), .seen = SEEN_FILE},
 		       &h->arena, &h->message);
+	if (saved_file_by_role(s->note, "data", &h->arena, &f))
+		h->message.identity.data_mtime_ns = f.mtime_ns;
 	return 0;
 }
 

@@ -136,10 +136,11 @@ struct plan_item {
 	struct message_entry entry;
 	struct message_identity identity;
 	struct slice id; /* script id */
+	bool null_sender; /* and it will be returned */
 	bool named;	 /* its id was given, or the expression names state: CELL_NAMED applies */
 	/* Where it comes from when no selection chose it; the pipeline's. */
 	struct slice intent; /* undo: line of the journal that is taken back */
-	const char *folder;  /* restore: directory where it lies saved */
+	const char *folder;  /* restore, undo of a delete: directory where it lies saved */
 };
 
 /* A message in a folder of the trash or of save: see mtaq/saved.h. */
@@ -170,6 +171,7 @@ struct held {
 	 * backend's own (documented in its ops file). Undo fills it in the same form, with before
 	 * and after exchanged: it may be undone itself. */
 	json_t *changes;
+	struct slice moved_id; /* move: the script id it has there; none: the one it has here */
 	bool committed;
 	void *own; /* the backend's, freed by let_go */
 };
