@@ -77,8 +77,9 @@ struct grip {
 	size_t made_count;
 
 	/* rewrite */
-	char temp[TEMP_NAME];		 /* the new control file; "": none */
-	int temp_fd;			 /* locked too; -1 */
+	char temp[TEMP_NAME]; /* the new control file; "": none */
+	int temp_fd;	      /* locked too; -1 */
+	int intent_fd;	      /* transfer: locked, so that nobody else takes it for left over; -1 */
 	char new_name[NAME_LONGEST + 1]; /* "": keeps its name */
 
 	bool twin; /* hold, release: the other name is there already, this one is to go */
@@ -125,6 +126,8 @@ int lock_file(int fd);
 void act_sync_later(struct action *a, int fd);
 /* Write this note of a message in the batch; the next sync gives it its name. */
 int act_note_later(struct action *a, int folder, const json_t *note, struct error *err);
+/* Does a note of this name wait for the next sync? */
+bool act_note_waits(const struct action *a, const char *name);
 /* What prepare made under this name is to go again unless the action is committed. */
 void act_made(struct held *h, int dirfd, const char *name);
 
@@ -156,6 +159,8 @@ void sweep_queue(struct action *a);
 bool other_control(const struct sendmail_queue *q, const struct sendmail_unit *unit,
 		   struct slice id, const char *but);
 bool file_exists(int dirfd, const char *name);
+/* Two descriptors of one directory: units may share their data. */
+bool same_dir(int a, int b);
 /* Two names of one file. */
 bool same_file(int a_fd, const char *a, int b_fd, const char *b);
 

@@ -79,6 +79,16 @@ int act_note_later(struct action *a, int folder, const json_t *note, struct erro
 	return 0;
 }
 
+bool act_note_waits(const struct action *a, const char *name)
+{
+	const struct act *act = act_of(a);
+
+	for (size_t i = 0; i < act->note_count; i++)
+		if (strcmp(act->notes[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 /* All of them, or none that are left. */
 static int publish_notes(struct act *act, struct error *err)
 {

@@ -160,9 +160,11 @@ static void examine_own(struct look *l, const struct seen *s)
 {
 	int opened, fd = spot_fd(s->unit, (enum spot)s->spot, &opened);
 	bool temporary = slice_starts(slice_from(s->name), SLICE(".mtaq."));
+	bool intent = slice_starts(slice_from(s->name), SLICE(".mtaq-to."));
 	struct stat st;
 
-	if (is_dead(s->name) && fstatat(fd, s->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	/* whoever is at work on an intent holds its lock */
+	if ((is_dead(s->name) || intent) && fstatat(fd, s->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    !check_locked(l, fd, s->name, &st))
 		check_emit(l, temporary ? CHECK_LEFTOVER : CHECK_UNFINISHED, s->unit,
 			   (enum spot)s->spot, s->name, NULL);

@@ -131,7 +131,9 @@ int qf_edits_add(struct qf_edits *e, size_t at, size_t n, struct slice put, stru
 		e->room = room;
 	}
 	/* of two at one place, the later one goes behind */
-	for (; i > 0 && e->list[i - 1].at > at; i--)
+	for (; i > 0 && (e->list[i - 1].at > at ||
+			 (n == 0 && e->list[i - 1].at == at && e->list[i - 1].old.n));
+	     i--)
 		e->list[i] = e->list[i - 1];
 	e->list[i] = (struct qf_edit){at, slice_of(e->text.p + at, n), put, SLICE_NONE};
 	e->count++;

@@ -39,6 +39,14 @@ bool same_file(int a_fd, const char *a, int b_fd, const char *b)
 	       x.st_ino == y.st_ino;
 }
 
+bool same_dir(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
 /* ---- whose it is ---- */
 
 struct leftover {
@@ -56,7 +64,7 @@ static bool parse_name(const char *name, const char *prefix, struct leftover *ou
 
 	if (!slice_starts(s, slice_from(prefix)) || dot < name + strlen(prefix))
 		return false;
-	if (!slice_u64(slice_from(dot + 1), &pid) || pid <= 1 || pid > INT32_MAX)
+	if (!slice_u64(slice_from(dot + 1), &pid) || pid < 1 || pid > INT32_MAX)
 		return false;
 	s = slice_skip(s, strlen(prefix));
 	*out = (struct leftover){slice_take(s, (size_t)(dot - s.p)), dot, (pid_t)pid};
@@ -73,7 +81,10 @@ static int take_leftover(int dirfd, const char *name, const char *prefix, struct
 {
 	int fd;
 
-	if (!parse_name(name, prefix, out) || !is_dead(out->owner))
+	/* who writes an intent holds its lock: process ids are used again, and others' are not seen
+	 */
+	if (!parse_name(name, prefix, out) ||
+	    (strcmp(prefix, INTENT_PREFIX) != 0 && !is_dead(out->owner)))
 		return -1;
 	fd = sys_open_file(dirfd, name, SYS_READ_WRITE, name, NULL, NULL);
 	if (fd >= 0 && lock_file(fd) < 0) {
@@ -96,7 +107,7 @@ bool other_control(const struct sendmail_queue *q, const struct sendmail_unit *u
 
 		/* a message of another directory has its own data file, unless a d line says
 		 * where */
-		if (u != unit && file_exists(u->df_fd, data))
+		if (u != unit && !same_dir(u->df_fd, unit->df_fd) && file_exists(u->df_fd, data))
 			continue;
 		for (const char *c = "qhQ"; *c; c++) {
 			snprintf(name, sizeof name, "%cf%" SLICE_FMT, *c, SLICE_ARG(id));
@@ -139,7 +150,8 @@ static bool finish_carrying(const struct sendmail_unit *u, const struct intent *
 	if (file_exists(t->qf_fd, t->in) &&
 	    (sys_rename_new(t->qf_fd, t->in, t->qf_fd, t->name.p) < 0 || fsync(t->qf_fd) < 0))
 		return false;
-	return unlinkat(u->qf_fd, t->out, 0) == 0;
+	/* another directory in the place of the one that it was taken to, or it has left that */
+	return file_exists(t->qf_fd, t->name.p) && unlinkat(u->qf_fd, t->out, 0) == 0;
 }
 
 /* The message stayed where it was: copies that were begun go. */
@@ -174,11 +186,15 @@ static void sweep_intent(struct action *a, const struct sendmail_unit *u, const 
 	struct intent t = {.qf_fd = -1, .df_fd = -1};
 	struct error err = ERROR_INIT;
 	struct arena arena;
+	struct stat st;
 	bool mended = false;
 	int fd = take_leftover(u->qf_fd, name, INTENT_PREFIX, &l);
 
-	if (fd < 0)
+	/* whoever else may write here could name any directory */
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid()) {
+		sys_close(fd);
 		return;
+	}
 	arena_init(&arena, 0);
 	if (!read_intent(fd, &arena, &t)) {
 		/* cut off while it was written: nothing else was made yet */
@@ -191,7 +207,8 @@ static void sweep_intent(struct action *a, const struct sendmail_unit *u, const 
 		unlinkat(u->qf_fd, name, 0);
 	else
 		act_note(a, "%s/%s: a message that was being taken to %s could not be finished: %s",
-			 u->qf.p, name, t.qf.p, err.code ? err.text : "its files are in the way");
+			 u->qf.p, name, t.qf.p,
+			 err.code ? err.text : "it is not there, or its files are in the way");
 	sys_close(t.qf_fd);
 	sys_close(t.df_fd);
 	sys_close(fd);

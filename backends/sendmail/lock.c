@@ -249,7 +249,7 @@ static int begin_grip(struct held *h, struct error *err)
 
 	if (!g)
 		return error_set(err, ERROR_NOMEM, "out of memory");
-	g->fd = g->temp_fd = -1;
+	g->fd = g->temp_fd = g->intent_fd = -1;
 	g->unit = sendmail_unit(e->unit);
 	snprintf(g->name, sizeof g->name, "%" SLICE_FMT, SLICE_ARG(e->name));
 	h->own = g;
@@ -285,6 +285,7 @@ void sendmail_let_go(struct action *a, struct held *h)
 		return;
 	for (size_t i = g->made_count; !h->committed && i-- > 0;)
 		unlinkat(g->made[i].dirfd, g->made[i].name, 0);
+	sys_close(g->intent_fd);
 	sys_close(g->temp_fd);
 	sys_close(g->fd);
 	h->own = NULL;

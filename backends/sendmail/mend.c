@@ -42,6 +42,9 @@ int sendmail_repair_begin(struct repair *r, struct error *err)
 		return error_set(err, ERROR_NOMEM, "out of memory");
 	own->patience_ms = PATIENCE_MS;
 	r->own = own;
+	/* what is half-way between two directories looks damaged */
+	if (!r->dry_run)
+		sweep_queue(&(struct action){.queue = r->queue, .trash_fd = -1});
 	return 0;
 }
 
@@ -100,7 +103,7 @@ int sendmail_lock_place(struct repair *r, const char *name, int fd, struct error
 /* Of a file that may be gone, or no file at all: then there is nothing to lock. */
 static int lock(struct mending *g, int dirfd, const char *name, struct error *err)
 {
-	struct stat st;
+	struct stat st, locked;
 	int fd;
 
 	if (g->r->dry_run || g->lock_count == LOCKS || !is_file(dirfd, name, &st))
@@ -109,10 +112,13 @@ static int lock(struct mending *g, int dirfd, const char *name, struct error *er
 	if (fd < 0)
 		return -1;
 	g->locks[g->lock_count++] = fd;
-	if (lock_patiently(g->r, fd) == 0)
+	if (lock_patiently(g->r, fd) < 0)
+		return errno == EWOULDBLOCK ? error_set(err, ERROR_BUSY, "%s is locked", name)
+					    : error_sys(err, errno, "%s cannot be locked", name);
+	if (fstat(fd, &locked) == 0 && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    locked.st_ino == st.st_ino && locked.st_dev == st.st_dev)
 		return 0;
-	return errno == EWOULDBLOCK ? error_set(err, ERROR_BUSY, "%s is locked", name)
-				    : error_sys(err, errno, "%s cannot be locked", name);
+	return error_set(err, ERROR_BUSY, "%s was replaced while it was locked", name);
 }
 
 /* The file itself, and what sendmail locks when it works on the message. */

@@ -108,7 +108,7 @@ static int put_note(struct action *a, struct held *h, struct error *err)
 	int r;
 
 	snprintf(name, sizeof name, "%" SLICE_FMT ".json", SLICE_ARG(h->message.id));
-	if (file_exists(a->trash_fd, name))
+	if (file_exists(a->trash_fd, name) || act_note_waits(a, name))
 		return error_set(err, ERROR_DENIED,
 				 "another message of this id was deleted in this run: delete it in "
 				 "a run of its own");

@@ -53,7 +53,7 @@ static int begin_grip(struct action *a, struct held *h, struct error *err)
 
 	if (!g)
 		return error_set(err, ERROR_NOMEM, "out of memory");
-	g->fd = g->temp_fd = -1;
+	g->fd = g->temp_fd = g->intent_fd = -1;
 	h->own = g;
 	if (!saved_file_by_role(s->note, "control", &h->arena, &f) || !is_good_name(&f, s->id))
 		return error_set(err, ERROR_CORRUPT, "%s: its note names no control file of its id",
@@ -77,6 +77,14 @@ static const char *out_name(const struct held *h, char out[TEMP_NAME])
 	return out;
 }
 
+/* The copy in the queue before it has its name: as long as it is there, nothing was brought back.
+ */
+static const char *in_name(const struct held *h, char out[TEMP_NAME])
+{
+	snprintf(out, TEMP_NAME, IN_PREFIX "%" SLICE_FMT, SLICE_ARG(h->message.id));
+	return out;
+}
+
 /* In the queue, under any of its names and in any of its directories. */
 static int is_queued(struct action *a, struct held *h, struct error *err)
 {
@@ -90,10 +98,17 @@ static int is_queued(struct action *a, struct held *h, struct error *err)
 static int put_back_aside(struct action *a, struct held *h, struct error *err)
 {
 	const struct saved *s = h->saved;
-	char aside[TEMP_NAME];
+	char aside[TEMP_NAME], in[TEMP_NAME];
 
 	if (a->dry_run || file_exists(s->dirfd, grip_of(h)->name) ||
-	    renameat(s->dirfd, out_name(h, aside), s->dirfd, grip_of(h)->name) == 0 ||
+	    !file_exists(s->dirfd, out_name(h, aside)))
+		return 0;
+	if (!file_exists(grip_of(h)->unit->qf_fd, in_name(h, in)))
+		return error_set(
+		    err, ERROR_DENIED,
+		    "refused: a restore that was cut off brought it back, and it has left "
+		    "the queue since; the copy stays");
+	if (renameat(s->dirfd, out_name(h, aside), s->dirfd, grip_of(h)->name) == 0 ||
 	    errno == ENOENT)
 		return 0;
 	return error_sys(err, errno, "%s", act_path(h, slice_from(s->path), aside));
@@ -240,7 +255,8 @@ static int bring_control(struct action *a, struct held *h, const struct qf_edits
 		return 0;
 	if (qf_edits_apply(e, &text, err) < 0)
 		return -1;
-	temp_name(g->temp, TEMP_PREFIX, h->message.id);
+	in_name(h, g->temp);
+	unlinkat(g->unit->qf_fd, g->temp, 0);
 	g->temp_fd = rewrite_file(a, h, g->unit->qf_fd, g->unit->qf.p, g->temp, text, err);
 	return g->temp_fd < 0 ? -1 : 0;
 }
@@ -294,13 +310,15 @@ static int commit_across(struct held *h, struct error *err)
 	struct grip *g = grip_of(h);
 	char aside[TEMP_NAME];
 
-	if (renameat(h->saved->dirfd, g->name, h->saved->dirfd, out_name(h, aside)) < 0 ||
-	    fsync(h->saved->dirfd) < 0)
+	if (renameat(h->saved->dirfd, g->name, h->saved->dirfd, out_name(h, aside)) < 0)
 		return error_sys(err, errno, "%s",
 				 act_path(h, slice_from(h->saved->path), g->name));
-	if (sys_rename_new(g->unit->qf_fd, g->temp, g->unit->qf_fd, g->name) == 0)
+	if (fsync(h->saved->dirfd) < 0)
+		error_sys(err, errno, "%s", act_path(h, slice_from(h->saved->path), aside));
+	else if (sys_rename_new(g->unit->qf_fd, g->temp, g->unit->qf_fd, g->name) == 0)
 		return 0;
-	error_sys(err, errno, "%s", act_path(h, g->unit->qf, g->name));
+	else
+		error_sys(err, errno, "%s", act_path(h, g->unit->qf, g->name));
 	renameat(h->saved->dirfd, aside, h->saved->dirfd, g->name);
 	return -1;
 }

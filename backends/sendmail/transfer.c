@@ -53,6 +53,7 @@ static int write_intent(struct held *h, const struct place *to, struct error *er
 	json_t *intent = intent_json(h, to);
 	char name[TEMP_NAME], *text = intent ? json_dumps(intent, JSON_COMPACT) : NULL;
 	int fd = -1, r = -1;
+	struct stat st;
 
 	temp_name(name, INTENT_PREFIX, h->message.id);
 	if (!text)
@@ -63,13 +64,19 @@ static int write_intent(struct held *h, const struct place *to, struct error *er
 	if (fd >= 0) {
 		act_made(h, g->unit->qf_fd, name);
 		/* its name too, before anything is made that only it tells of */
-		r = write_text(fd, text) < 0 || fsync(g->unit->qf_fd) < 0 ? -1 : 0;
+		r = lock_file(fd) < 0 || write_text(fd, text) < 0 || fsync(g->unit->qf_fd) < 0 ? -1
+											       : 0;
+		/* until it was locked it may have been taken for a leftover */
+		if (r == 0 && (fstat(fd, &st) < 0 || st.st_nlink == 0)) {
+			errno = EAGAIN;
+			r = -1;
+		}
 	}
 	if (r < 0)
 		fail_at(h, g->unit->qf.p, name, err);
 	else
 		g->across = true;
-	sys_close(fd);
+	g->intent_fd = fd;
 	free(text);
 	json_decref(intent);
 	return r;
@@ -169,7 +176,7 @@ int transfer_prepare(struct action *a, struct held *h, const struct place *to, b
 		return error_set(err, ERROR_CORRUPT,
 				 "%s does not end as it should: it is not edited",
 				 act_path(h, g->unit->qf, g->name));
-	g->brings_data = data && g->data;
+	g->brings_data = data && g->data && !same_dir(g->data->df_fd, to->df_fd);
 	if ((edits || to->qf_dev != g->st.st_dev) && write_intent(h, to, err) < 0)
 		return -1;
 	if (g->brings_data && bring_data(a, h, to, err) < 0)
@@ -191,10 +198,16 @@ static int commit_across(struct held *h, const struct place *to, struct error *e
 		return fail_at(h, g->unit->qf.p, g->name, err);
 	h->committed = true;
 	if (fsync(g->unit->qf_fd) < 0)
-		return fail_at(h, g->unit->qf.p, out, err);
-	if (sys_rename_new(to->qf_fd, in, to->qf_fd, g->name) < 0)
-		return fail_at(h, to->qf, g->name, err);
-	return 0;
+		fail_at(h, g->unit->qf.p, out, err);
+	else if (sys_rename_new(to->qf_fd, in, to->qf_fd, g->name) < 0)
+		fail_at(h, to->qf, g->name, err);
+	else
+		return 0;
+	/* it stays where it was; what cannot be put back is for the next run */
+	if (!file_exists(to->qf_fd, g->name) &&
+	    sys_rename_new(g->unit->qf_fd, out, g->unit->qf_fd, g->name) == 0)
+		h->committed = false;
+	return -1;
 }
 
 static int commit_rename(struct held *h, const struct place *to, struct error *err)
