@@ -22,7 +22,7 @@ struct plan {
 	uint64_t scanned;	 /* names looked at */
 	uint64_t matched;	 /* selected by the expression, in whatever state */
 	uint64_t not_applicable; /* of them in a state that the action does not apply to */
-	uint64_t errors;	 /* could not be read, wholly or in part; some are selected all the same */
+	uint64_t errors;	 /* not read, wholly or in part; some are selected all the same */
 	uint64_t null_senders;	 /* of items: how many have a null sender */
 };
 

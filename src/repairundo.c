@@ -1,6 +1,7 @@
 /* Taking repairs back: the reverse steps in reverse order, made from the journal. See repair.h. */
 #include "repair.h"
 
+#include "map.h"
 #include "repairbatch.h"
 #include "undo.h"
 
@@ -330,9 +331,13 @@ static int lock_step(struct repair_queue *q, struct repair_slot *s, const struct
 
 static int plan(struct repair_queue *q, struct repair_slot *s, struct error *err)
 {
-	json_t *line = journal_line(s->intent, err);
-	int r = line ? reverse_all(q, s, line, err) : -1;
+	json_t *line;
+	int r;
 
+	if (s->mend.finding->why_not.p)
+		return error_set(err, ERROR_UNSUPPORTED, "%s", s->mend.finding->why_not.p);
+	line = journal_line(s->intent, err);
+	r = line ? reverse_all(q, s, line, err) : -1;
 	json_decref(line);
 	for (size_t i = 0; r == 0 && i < s->mend.count; i++)
 		if (q->queue->backend->checks->lock && !q->repair.dry_run)
@@ -391,11 +396,44 @@ struct undo_items {
 	size_t count;
 };
 
+/* The names that this run itself gave or took away: what it finished of those is its own. */
+static void note_begun(struct map *begun, const json_t *line)
+{
+	const json_t *changes = json_object_get(line, "changes"), *name;
+
+	for (size_t i = 0; i < json_array_size(changes); i++)
+		for (int to = 0; to < 2; to++) {
+			name = json_object_get(json_array_get(changes, i), to ? "to_name" : "name");
+			if (json_is_string(name))
+				map_at(begun, slice_from(json_string_value(name)));
+		}
+}
+
+/* What was begun by another run would be left half-way. */
+static void forbid_half(struct undo_items *all, const struct map *begun, struct arena *a)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		const char *slash = strrchr(all->list[i].finding->path.p, '/');
+		struct slice name = slice_from(slash ? slash + 1 : all->list[i].finding->path.p);
+		struct finding *f;
+
+		if (!all->list[i].finding->code->finishes || map_find(begun, name))
+			continue;
+		f = arena_alloc(a, sizeof *f);
+		*f = *all->list[i].finding;
+		f->why_not = SLICE("it was only finished: undo the run that began it");
+		all->list[i].finding = f;
+	}
+}
+
 static void collect(struct repairer *r, const struct journal_file *f,
 		    const struct queue_list *queues, struct undo_items *out)
 {
+	struct map *begun;
+
 	out->list = calloc(f->count + 1, sizeof *out->list);
 	out->queues = calloc(f->count + 1, sizeof *out->queues);
+	begun = map_new(1);
 	if (!out->list || !out->queues)
 		abort();
 	for (size_t i = f->count; i-- > 0;) {
@@ -408,12 +446,16 @@ static void collect(struct repairer *r, const struct journal_file *f,
 			continue;
 		}
 		found = finding_of(r->run, queues, line, &out->queues[out->count]);
+		if (found && !found->code->finishes)
+			note_begun(begun, line);
 		json_decref(line);
 		if (found)
 			out->list[out->count++] = (struct repair_item){found, rec->intent};
 		else
 			cannot(r, i + 1);
 	}
+	forbid_half(out, begun, &r->run->arena);
+	map_free(begun);
 }
 
 static void undo_items(struct repairer *r, const struct queue_list *queues,

@@ -18,7 +18,7 @@ const struct check_code qmail_codes[CODE_COUNT] = {
 	"qmail takes the name for another number", trash, OFFLINE},
     [CODE_HALF_RENAMED] = {"half-renamed", SEVERITY_URGENT,
 	"the message is hidden from qmail until its renaming is finished",
-	"the renaming is finished", OFFLINE},
+	"the renaming is finished, and undone with the run that began it", OFFLINE, .finishes = true},
     [CODE_WRONG_DIRECTORY] = {"wrong-directory", SEVERITY_URGENT,
 	"qmail looks for it elsewhere: the message is not tried, or ended too early",
 	"moved to where qmail looks", OFFLINE},

@@ -51,6 +51,9 @@ struct check_code {
 	/* What --repair does ("into the trash"); without methods: what to do instead. */
 	const char *repair;
 	unsigned methods; /* enum method; 0: nothing that a program should decide */
+	/* The repair ends what a run began that was cut off: alone it is not taken back, that run
+	 * is. */
+	bool finishes;
 };
 
 /* Slices live in check_walk.arena. */

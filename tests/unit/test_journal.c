@@ -308,6 +308,31 @@ static void test_directory(void **state)
 	unlink(other);
 }
 
+/* Of one second the process that began later comes later, though its number has a digit more. */
+static void test_order(void **state)
+{
+	static const char *const ids[] = {"20261120T105612Z-9999", "20261120T105612Z-10000",
+					  "20261120T105612Z-10000.001",
+					  "20261120T105612Z-10000.002", "20261120T105613Z-7"};
+	struct world *w = *state;
+	struct run_ids l;
+	char path[160];
+
+	assert_int_equal(mkdir(w->sub, 0700), 0);
+	for (size_t i = 5; i-- > 0;) {
+		snprintf(path, sizeof path, "%s/%s.jsonl", w->sub, ids[i]);
+		close(open(path, O_WRONLY | O_CREAT, 0600));
+	}
+	assert_int_equal(run_ids_read(w->sub, ".jsonl", &l, &w->err), 0);
+	assert_int_equal(l.count, 5);
+	for (size_t i = 0; i < 5; i++) {
+		assert_string_equal(l.list[i], ids[i]);
+		snprintf(path, sizeof path, "%s/%s.jsonl", w->sub, ids[i]);
+		unlink(path);
+	}
+	run_ids_free(&l);
+}
+
 static void test_another_name(void **state)
 {
 	static const char text[] =
@@ -351,6 +376,7 @@ int main(void)
 	    cmocka_unit_test(test_cut_anywhere),
 	    cmocka_unit_test(test_runs),
 	    cmocka_unit_test_setup_teardown(test_directory, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_order, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_another_name, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_limits, set_up, tear_down),
 	};
