@@ -158,6 +158,13 @@ $msg{headers}{"MIME-Version"} =~ /^ 1\.0$/
 $msg{headers}{Subject} =~ /[\x80-\xff]{2}/
 $msg{data_file_directory}
 $msg{deliver_by} =~ /\d/
+not ($msg{num_delivery_attempts} > 5) && ($msg{sender} =~ /example/)
+not($msg{num_delivery_attempts} > 5) || $msg{sender} =~ /example/
+not ($msg{num_delivery_attempts} > 5) and $msg{sender} =~ /example/
+not (($msg{num_delivery_attempts} > 5) && ($msg{sender} =~ /example/))
+(not ($msg{num_delivery_attempts} > 5)) && $msg{sender} =~ /example/
+not not ($msg{num_delivery_attempts} > 5) && $msg{sender} =~ /example/
+not $msg{num_delivery_attempts} > 5 && $msg{sender} =~ /example/
 "x" eq "x" && $msg{num_delivery_attempts} > 50
 5 > 6 || $msg{num_delivery_attempts} > 50
 END
