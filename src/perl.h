@@ -178,6 +178,7 @@ struct perl_value {
 	const struct perl_key *key; /* FIELD, LINEAR; NULL: the number of recipients */
 	struct slice header;	    /* of headers: its whole name */
 	bool caseless;		    /* lc() or uc() of a field */
+	bool zero;		    /* FIELD: 0 stands in for one that is missing */
 	size_t offset;
 };
 

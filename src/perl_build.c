@@ -195,6 +195,13 @@ static struct node *match_field(struct perl_build *b, const struct perl_value *v
 	return pair(b, negated ? NODE_AND : NODE_OR, as_value, as_line);
 }
 
+/* What is missing is "" for the filter, and "0" for who wrote || 0. */
+static int check_default(struct perl_build *b, const struct perl_value *v)
+{
+	return v->zero ? perl_fail(b->err, v->offset, "0 stands in for a number: write \"\" here")
+		       : 0;
+}
+
 static struct node *match(struct perl_build *b, const struct perl_node *n, bool negated)
 {
 	struct perl_value v;
@@ -205,6 +212,8 @@ static struct node *match(struct perl_build *b, const struct perl_node *n, bool 
 		perl_fail(b->err, v.offset, "=~ and !~ are for the texts of %%msg");
 		return NULL;
 	}
+	if (check_default(b, &v) < 0)
+		return NULL;
 	return match_field(b, &v, n->b, negated != (n->op == PERL_OP_NOMATCH));
 }
 
@@ -434,6 +443,8 @@ static struct node *compare_texts(struct perl_build *b, enum perl_op op, struct 
 		y = z;
 		op = turned(op);
 	}
+	if (check_default(b, x) < 0)
+		return NULL;
 	if (y->kind == PERL_V_NUMBER)
 		y->text = arena_printf(b->arena, "%.15g", y->number);
 	if (x->kind == PERL_V_NUMBER)
@@ -506,7 +517,7 @@ static bool is_and(enum perl_op op)
 
 static bool is_or(enum perl_op op)
 {
-	return op == PERL_OP_OR || op == PERL_OP_OR_LOW || op == PERL_OP_DEFAULT;
+	return op == PERL_OP_OR || op == PERL_OP_OR_LOW;
 }
 
 /* Long chains lean to the left: they are walked, not descended. */

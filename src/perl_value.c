@@ -245,6 +245,7 @@ static int defaulted(struct perl_build *b, const struct perl_node *n, struct per
 		return -1;
 	if (out->kind != PERL_V_FIELD || !is_false(&y))
 		return perl_fail(b->err, n->offset, "a condition cannot be compared");
+	out->zero = y.kind == PERL_V_NUMBER;
 	return 0;
 }
 

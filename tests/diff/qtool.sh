@@ -165,6 +165,10 @@ not (($msg{num_delivery_attempts} > 5) && ($msg{sender} =~ /example/))
 (not ($msg{num_delivery_attempts} > 5)) && $msg{sender} =~ /example/
 not not ($msg{num_delivery_attempts} > 5) && $msg{sender} =~ /example/
 not $msg{num_delivery_attempts} > 5 && $msg{sender} =~ /example/
+($msg{body_type} // "") eq "8BITMIME\n"
+($msg{body_type} // "") ne "8BITMIME\n"
+!($msg{body_type} // "")
+($msg{num_delivery_attempts} // 0) > 10
 "x" eq "x" && $msg{num_delivery_attempts} > 50
 5 > 6 || $msg{num_delivery_attempts} > 50
 END
