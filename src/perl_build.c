@@ -102,11 +102,11 @@ static bool asks_for_line(struct slice pattern, const char *added)
 	return false;
 }
 
-static int pattern_of(struct perl_build *b, const struct perl_node *n, bool caseless,
-		      struct slice *source, unsigned *flags)
+static int pattern_of(struct perl_build *b, const struct perl_node *n, struct slice *source,
+		      unsigned *flags)
 {
 	*source = n->text;
-	*flags = n->flags | MATCH_BYTES | (caseless ? (unsigned)MATCH_CASELESS : 0);
+	*flags = n->flags | MATCH_BYTES;
 	if (n->kind == PERL_N_REGEX)
 		return 0;
 	if (n->kind != PERL_N_STRING)
@@ -184,8 +184,8 @@ static struct node *match_field(struct perl_build *b, const struct perl_value *v
 			  v->key->name);
 		return NULL;
 	}
-	if (pattern_of(b, n, v->caseless, &source, &flags) < 0 ||
-	    !(p = compile(b, n, source, flags)) || (missing = matches_nothing(b, p)) < 0)
+	if (pattern_of(b, n, &source, &flags) < 0 || !(p = compile(b, n, source, flags)) ||
+	    (missing = matches_nothing(b, p)) < 0)
 		return NULL;
 	as_value = one_view(b, v, first_view(v), p, negated, missing);
 	if (first_view(v) == PERL_LINE || !(v->key->letter || v->key->type == PERL_HEADERS) ||
@@ -287,19 +287,6 @@ static struct slice constant_text(const struct perl_value *v, struct slice s)
 	return s;
 }
 
-/* lc() eq: a row of the same field that compares without case. */
-static int make_caseless(struct perl_build *b, struct leaf *l)
-{
-	struct field *f = arena_alloc(b->arena, sizeof *f);
-
-	if (!f)
-		return error_set(b->err, ERROR_NOMEM, "out of memory");
-	*f = *l->field;
-	f->flags = (f->flags & ~(unsigned)FIELD_ADDRESS) | FIELD_CASELESS;
-	l->field = f;
-	return 0;
-}
-
 static struct node *compare_text(struct perl_build *b, enum perl_op op, const struct perl_value *v,
 				 struct slice text, bool negated)
 {
@@ -307,7 +294,7 @@ static struct node *compare_text(struct perl_build *b, enum perl_op op, const st
 	bool missing;
 
 	text = constant_text(v, text);
-	if (row(b, v, PERL_VALUE, &l) < 0 || (v->caseless && make_caseless(b, &l) < 0))
+	if (row(b, v, PERL_VALUE, &l) < 0)
 		return NULL;
 	negated = negated != (op == PERL_OP_NE);
 	if (op == PERL_OP_NE)
@@ -495,7 +482,7 @@ static struct node *defined(struct perl_build *b, const struct perl_node *n, boo
 
 	if (perl_value(b, n->a, &v) < 0)
 		return NULL;
-	if (v.kind != PERL_V_FIELD) {
+	if (v.kind != PERL_V_FIELD || v.fold || v.zero) {
 		perl_fail(b->err, n->offset, "defined and exists are for what is in %%msg");
 		return NULL;
 	}

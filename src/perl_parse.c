@@ -125,6 +125,15 @@ static int parse_index(struct perl_parser *p, struct perl_node *field)
 	return expect(p, PERL_RBRACKET, false, "]");
 }
 
+/* Other names are in no message, and would be taken apart by perl_rows.c. */
+static bool can_be_header(struct slice name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (name.p[i] <= ' ' || name.p[i] >= 0x7f || name.p[i] == ':')
+			return false;
+	return name.n > 0;
+}
+
 /* The brace not taken yet: the lexer stands behind it. */
 static int parse_header(struct perl_parser *p, struct perl_node *field)
 {
@@ -139,6 +148,8 @@ static int parse_header(struct perl_parser *p, struct perl_node *field)
 		return -1;
 	if (!field->header.n)
 		return perl_fail(p->err, offset, "the name is empty");
+	if (!can_be_header(field->header))
+		return perl_fail(p->err, offset, "no header has such a name");
 	return advance(p, false);
 }
 
@@ -247,8 +258,9 @@ static struct perl_node *parse_grep(struct perl_parser *p, struct perl_node *n)
 	if (!n->a || (paren && expect(p, PERL_RPAREN, false, ")") < 0))
 		return NULL;
 	if (!paren && p->token.kind == PERL_OPERATOR && level_of[p->token.op] > LEVEL_LOW_NOT) {
-		perl_fail(p->err, p->token.offset,
-			  "without parentheses this belongs to the list: write grep(/.../, @{...})");
+		perl_fail(
+		    p->err, p->token.offset,
+		    "without parentheses this belongs to the list: write grep(/.../, @{...})");
 		return NULL;
 	}
 	if (n->a->kind != PERL_N_COUNT_OF) {

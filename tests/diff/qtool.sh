@@ -92,6 +92,12 @@ $msg{message} eq "Deferred: Connection refused by [127.0.0.1]\n"
 $msg{message} ne "Deferred: Connection refused by [127.0.0.1]\n"
 $msg{message} lt "Deferred: Connection s"
 $msg{message} gt "Deferred: Connection s"
+lc($msg{message}) lt "e"
+lc($msg{message}) gt "deferred: connection s"
+lc($msg{message}) =~ /^[A-Z]/
+lc($msg{message}) =~ /^deferred/
+uc($msg{message}) =~ /^DEFERRED/
+lc($msg{id}) =~ /[A-Z]/
 $msg{message} =~ /^$/
 $msg{message} !~ /^$/
 END
@@ -165,6 +171,15 @@ not (($msg{num_delivery_attempts} > 5) && ($msg{sender} =~ /example/))
 (not ($msg{num_delivery_attempts} > 5)) && $msg{sender} =~ /example/
 not not ($msg{num_delivery_attempts} > 5) && $msg{sender} =~ /example/
 not $msg{num_delivery_attempts} > 5 && $msg{sender} =~ /example/
+lc($msg{flags}) gt "b"
+lc($msg{sender}) eq "<heidi\@example.com>\n"
+uc($msg{sender}) eq "<HEIDI\@EXAMPLE.COM>\n"
+lc($msg{sender}) eq "<Heidi\@example.com>\n"
+lc($msg{sender}) =~ /[A-Z]/
+uc($msg{headers}{Subject}) =~ /RETURNED MAIL/
+uc($msg{headers}{Subject}) =~ /[a-z]/
+lc($msg{headers}{Subject}) ne " lunch?\n"
+$msg{body_type} eq "8bitmime\n"
 ($msg{body_type} // "") eq "8BITMIME\n"
 ($msg{body_type} // "") ne "8BITMIME\n"
 !($msg{body_type} // "")
