@@ -172,6 +172,9 @@ not (($msg{num_delivery_attempts} > 5) && ($msg{sender} =~ /example/))
 not not ($msg{num_delivery_attempts} > 5) && $msg{sender} =~ /example/
 not $msg{num_delivery_attempts} > 5 && $msg{sender} =~ /example/
 lc($msg{flags}) gt "b"
+$msg{flags} eq "wb\x0a"
+$msg{flags} ne "\x{77}b\n"
+$msg{sender} =~ /(com>$|org>$)/
 lc($msg{sender}) eq "<heidi\@example.com>\n"
 uc($msg{sender}) eq "<HEIDI\@EXAMPLE.COM>\n"
 lc($msg{sender}) eq "<Heidi\@example.com>\n"
