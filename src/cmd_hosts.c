@@ -38,8 +38,7 @@ static void print_note(struct job *j, const struct queue *q, const struct host_n
 
 	buf_init(&b);
 	if (j->o->json) {
-		if (!host_print_json(&b, q, n, forgotten))
-			run_fail(j->run, STATUS_INTERNAL, "cannot make JSON");
+		run_json(j->run, host_json(q, n, forgotten));
 	} else if (forgotten) {
 		text_escape(&b, n->host);
 		buf_adds(&b, *forgotten ? ": forgotten\n" : ": not forgotten\n");

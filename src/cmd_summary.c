@@ -255,19 +255,8 @@ static json_t *group_json(const struct summarizer *s, const struct group *g)
 
 static void print_json(struct summarizer *s, const struct group *list, size_t shown)
 {
-	for (size_t i = 0; i < shown; i++) {
-		json_t *o = group_json(s, &list[i]);
-		char *text = json_dumps(o, JSON_COMPACT);
-
-		if (text) {
-			run_out(s->run, slice_from(text));
-			run_out(s->run, SLICE("\n"));
-		} else {
-			run_fail(s->run, STATUS_INTERNAL, "cannot make JSON");
-		}
-		free(text);
-		json_decref(o);
-	}
+	for (size_t i = 0; i < shown; i++)
+		run_json(s->run, group_json(s, &list[i]));
 }
 
 /* ---- the command ---- */

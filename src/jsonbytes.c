@@ -1,6 +1,5 @@
 /* Bytes to JSON and back: see mtaq/jsonbytes.h. */
 #include <mtaq/jsonbytes.h>
-#include <mtaq/text.h>
 
 static const char digits[] = "0123456789abcdef";
 
@@ -52,4 +51,30 @@ struct slice json_bytes_get(const json_t *j, struct arena *a)
 	if (!json_is_string(hex))
 		return SLICE_NONE;
 	return from_hex(slice_of(json_string_value(hex), json_string_length(hex)), a);
+}
+
+/* DEL is the one control character that JSON need not escape. */
+static int append(const char *bytes, size_t n, void *out)
+{
+	struct slice rest = slice_of(bytes, n), part;
+
+	while (slice_cut(&rest, 0x7f, &part)) {
+		buf_add(out, part);
+		if (rest.p)
+			buf_adds(out, "\\u007f");
+	}
+	return 0;
+}
+
+bool json_line(struct buf *out, const json_t *o, bool terminal)
+{
+	size_t before = out->n;
+
+	if (!o || json_dump_callback(o, append, out,
+				     JSON_COMPACT | (terminal ? JSON_ENSURE_ASCII : 0)) < 0) {
+		out->n = before;
+		return false;
+	}
+	buf_addc(out, '\n');
+	return true;
 }

@@ -8,9 +8,8 @@
  */
 #include "output.h"
 
-#include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <mtaq/jsonbytes.h>
+
 
 enum { SCHEMA_VERSION = 1 };
 
@@ -263,30 +262,14 @@ static int put_message(json_t *object, const struct field_context *c)
 	return m->failed ? put_errors(object, c) : 0;
 }
 
-/* DEL is the one control character that JSON need not escape. */
-static int append(const char *bytes, size_t n, void *out)
-{
-	struct slice rest = slice_of(bytes, n), part;
-
-	while (slice_cut(&rest, 0x7f, &part)) {
-		buf_add(out, part);
-		if (rest.p)
-			buf_adds(out, "\\u007f");
-	}
-	return 0;
-}
-
 static int message(const struct output *o, const struct field_context *c, struct buf *out)
 {
 	json_t *object = json_object();
 	int r = -1;
 
-	if (object && put_message(object, c) == 0)
-		r = json_dump_callback(object, append, out,
-				       JSON_COMPACT |
-					   (o->options.terminal ? JSON_ENSURE_ASCII : 0));
+	if (object && put_message(object, c) == 0 && json_line(out, object, o->options.terminal))
+		r = 0;
 	json_decref(object);
-	buf_addc(out, '\n');
 	return r;
 }
 

@@ -152,6 +152,17 @@ is "$status $(grep -c ': forgotten' "$out")" '0 4' 'all below a domain'
 hosts
 is "$(grep -c . "$out")" 2 'the rest stays'
 
+if have_pty; then
+	status com./example./mx 75 $((now - 60)) "$(printf 'R421 \302\23331m\177 busy')"
+	for format in '' --json; do
+		# shellcheck disable=SC2086 # none or one
+		run_on_tty 80 "$MTAQ" -q "sendmail:$top/mqueue,cf=$top/cf" --clock "@$now" hosts mx.example.com $format
+		is "$status $(controls "$out") $(grep -c 'busy' "$out")" '0 0 1' "a terminal gets no control: hosts $format"
+	done
+else
+	skip 'no pseudo-terminals' 'what a terminal gets'
+fi
+
 # sendmail is at work with a host
 status com./example./mx 75 $((now - 60))
 exec 9>>"$top/hosts/com./example./mx"

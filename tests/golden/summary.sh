@@ -53,8 +53,24 @@ if command -v jq >/dev/null; then
 	is "$(jq -s 'map(.messages) | add' "$out")" 25 'json: one object per group'
 	is "$(jq -s 'all(.[]; (.by_age | add) == .messages)' "$out")" true 'json: ages'
 else
-	skip 2 'jq is not installed'
+	skip 'jq is not installed' 'json'
 fi
+
+# --- on a terminal: a sender that has a C1 control (CSI) in it, and DEL
+c1=$(printf 'Zed\177@\302\23331mex.com')
+control=$(find "$flat/mqueue" -name 'qf*' | sort | head -n 1)
+sed "s/^S.*/S<$c1>/" "$control" >"$tmp/control" && cat "$tmp/control" >"$control"
+if have_pty; then
+	for format in '' --json; do
+		# shellcheck disable=SC2086 # none or one
+		run_on_tty 80 "$MTAQ" -q "sendmail:$flat/mqueue,cf=$flat/mail/sendmail.cf" summary --by sender $format
+		is "$status $(controls "$out") $(grep -c 31mex.com "$out")" '0 0 1' "a terminal gets no control: summary $format"
+	done
+else
+	skip 'no pseudo-terminals' 'what a terminal gets'
+fi
+sendmail --by sender --json
+is "$(grep -c "$(printf '@\302\23331mex.com')" "$out") $(grep -c "$(printf '\177')" "$out")" '1 0' 'elsewhere C1 is as it was, DEL never'
 
 # --- answers quoted in bounces, as grep finds them in the data files
 sendmail --by reply_in_body --exact
