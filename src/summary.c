@@ -73,6 +73,27 @@ static struct slice text_of(const struct summary_spec *spec, const struct field 
 	return field_print(c->arena, f, v);
 }
 
+/* Keys end with NUL, so none may be in a value. */
+static struct slice without_nul(struct arena *a, struct slice s)
+{
+	static const struct slice instead = {"\xef\xbf\xbd", 3}; /* U+FFFD */
+	size_t count = 0, n = 0;
+	char *p;
+
+	for (size_t i = 0; i < s.n; i++)
+		count += s.p[i] == '\0';
+	p = count ? arena_alloc(a, s.n + count * (instead.n - 1)) : NULL;
+	if (!p)
+		return count ? SLICE_NONE : s;
+	for (size_t i = 0; i < s.n; i++) {
+		struct slice piece = s.p[i] ? slice_of(s.p + i, 1) : instead;
+
+		memcpy(p + n, piece.p, piece.n);
+		n += piece.n;
+	}
+	return slice_of(p, n);
+}
+
 static bool grow(struct arena *a, struct values *v)
 {
 	size_t room = v->room ? v->room * 2 : 16;
@@ -108,7 +129,7 @@ static int collect(const struct summary_spec *spec, const struct field_ref *k,
 	c.argument = k->argument;
 	while (message_tells(c.message, k->field->id) &&
 	       (got = k->field->get(&c, &at, &v)) == GOT_VALUE) {
-		if (!add_value(c.arena, out, text_of(spec, k->field, &v, &c)))
+		if (!add_value(c.arena, out, without_nul(c.arena, text_of(spec, k->field, &v, &c))))
 			return -1;
 		if (!(k->field->flags & FIELD_LIST))
 			break;

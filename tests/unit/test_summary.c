@@ -68,6 +68,20 @@ static void test_groups(void **state)
 	fake_free(&f);
 }
 
+/* A NUL in a value does not end it. */
+static void test_nul(void **state)
+{
+	struct fake f;
+
+	(void)state;
+	fake_init(&f, "sendmail");
+	fake_recipient(&f, "x@a", false);
+	f.m.recipients[0].address = SLICE("x\0y@a\0");
+	assert_string_equal(groups("recipient,recipient.domain", &f, 0, false),
+			    "x\xef\xbf\xbdy@a\xef\xbf\xbd|a\xef\xbf\xbd|");
+	fake_free(&f);
+}
+
 static void test_too_many(void **state)
 {
 	struct summary_spec spec = {0};
@@ -155,9 +169,8 @@ static void test_tally(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_groups),
-	    cmocka_unit_test(test_too_many),
-	    cmocka_unit_test(test_parse),
+	    cmocka_unit_test(test_groups),   cmocka_unit_test(test_nul),
+	    cmocka_unit_test(test_too_many), cmocka_unit_test(test_parse),
 	    cmocka_unit_test(test_tally),
 	};
 
