@@ -49,7 +49,7 @@ static void count_message(void *ctx, struct select_chunk *chunk, const struct fi
 {
 	const struct message *m = c->message;
 	struct tally one = {.messages = 1,
-			    .recipients = m->pending_count,
+			    .recipients = message_tells(m, FIELD_PENDING) ? m->pending_count : 0,
 			    .bytes =
 				m->size.known && m->size.value > 0 ? (uint64_t)m->size.value : 0,
 			    .unknown = m->failed != 0,

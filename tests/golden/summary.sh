@@ -77,6 +77,33 @@ sendmail --by reply_in_body --exact
 wanted=$(grep -h '^<<< [0-9]' "$flat"/mqueue/df* | sed 's/^<<< //' | sort | uniq -c | awk '{ print $1 }' | sort | tr '\n' ' ')
 is "$(awk 'NR > 2 && $5 != "-" { print $1 }' "$out" | sort | tr '\n' ' ')" "$wanted" 'replies in bodies'
 
+# --- two headers are two columns and two members
+sendmail --by 'header["Subject"],header["From"]' --json
+is "$(head -n 1 "$out" | grep -o '"header[^:]*:' | tr '\n' ' ')" '"header[\"Subject\"]": "header[\"From\"]": ' 'members have the name as it was written'
+sendmail --by 'header["Subject"],header["From"]'
+like "$(sed -n 1p "$out")" '  header\["Subject"\] [|] header\["From"\]$' 'and so has the heading'
+
+# --- what cannot be read: a directory in the place of the recipients, and a list that is cut
+cp -a "$basic" "$tmp/cut"
+whole=$(find "$tmp/cut/queue/remote" -type f | sort | tail -n 1)
+first=$(find "$tmp/cut/queue/remote" -type f | sort | head -n 1)
+rm "$first" && mkdir "$first"
+printf 'Tcut@cut.example' >"$whole"
+run "$MTAQ" --clock 2026-11-20T12:00Z -q "qmail:$tmp/cut/queue" summary
+is "$status $(group '?') $(grep -c 'cut.example' "$out")" '1 2 0' 'unreadable recipients are no missing ones'
+is "$(awk '$5 == "?" { print $2 }' "$out")" 0 'and those of a cut list are not counted'
+
+# --- more values than can be grouped
+mkdir -p "$tmp/many/mqueue"
+{
+	printf 'V8\nT1768470000\nK0\nN0\nP1\nS<a@b>\n'
+	awk 'BEGIN { for (i = 0; i < 5000; i++) print "RPFD:<x@d" i ".example>" }'
+	echo .
+} >"$tmp/many/mqueue/qf60F90094016001"
+run "$MTAQ" --clock @1768478400 -q "sendmail:$tmp/many/mqueue" summary
+is "$status $(sed -n 2p "$out" | awk '{ print $1, $2, $5 }') $(wc -l <"$out")" '1 1 5000 TOTAL 2' 'too many values: in the total only'
+like "$(cat "$err")" '60F90094016001: too many values to count' 'and told'
+
 # --- mistakes
 for mistake in '--by nothing' '--by sender,' '--buckets 1' '--first 0s' '--labels 0' '--limit 3' '--top x'; do
 	# shellcheck disable=SC2086 # words
