@@ -1,5 +1,6 @@
 /* Bytes to JSON and back: see mtaq/jsonbytes.h. */
 #include <mtaq/jsonbytes.h>
+#include <mtaq/limits.h>
 
 static const char digits[] = "0123456789abcdef";
 
@@ -53,24 +54,31 @@ struct slice json_bytes_get(const json_t *j, struct arena *a)
 	return from_hex(slice_of(json_string_value(hex), json_string_length(hex)), a);
 }
 
+struct line {
+	struct buf *out;
+	size_t end; /* where `out` is too long */
+};
+
 /* DEL is the one control character that JSON need not escape. */
-static int append(const char *bytes, size_t n, void *out)
+static int append(const char *bytes, size_t n, void *ctx)
 {
 	struct slice rest = slice_of(bytes, n), part;
+	const struct line *l = ctx;
 
 	while (slice_cut(&rest, 0x7f, &part)) {
-		buf_add(out, part);
+		buf_add(l->out, part);
 		if (rest.p)
-			buf_adds(out, "\\u007f");
+			buf_adds(l->out, "\\u007f");
 	}
-	return 0;
+	return l->out->n < l->end ? 0 : -1;
 }
 
 bool json_line(struct buf *out, const json_t *o, bool terminal)
 {
 	size_t before = out->n;
+	struct line l = {out, before + LIMIT_MESSAGE_BYTES};
 
-	if (!o || json_dump_callback(o, append, out,
+	if (!o || json_dump_callback(o, append, &l,
 				     JSON_COMPACT | (terminal ? JSON_ENSURE_ASCII : 0)) < 0) {
 		out->n = before;
 		return false;

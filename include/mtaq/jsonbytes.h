@@ -16,7 +16,7 @@ json_t *json_bytes(struct slice s);
 struct slice json_bytes_get(const json_t *j, struct arena *a);
 
 /* Append `o` and a line end; for a terminal in ASCII, so that none of its controls come through.
- * False, and nothing appended, when out of memory or `o` is NULL. */
+ * False, and nothing appended, when out of memory, past LIMIT_MESSAGE_BYTES, or `o` is NULL. */
 bool json_line(struct buf *out, const json_t *o, bool terminal);
 
 #endif
