@@ -14,6 +14,7 @@
 struct host_list {
 	struct host_note *list; /* bytes are in `arena` */
 	size_t count, room;
+	bool unread; /* there are notes that could not be read */
 	struct arena arena;
 };
 

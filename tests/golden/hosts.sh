@@ -218,6 +218,9 @@ like "$(cat "$out")" '^e[\]x1b[[]31mvil[.]org ' 'the name is escaped'
 unlike "$(cat "$out")" 'hidden|dotted' 'names that sendmail never makes are none'
 hosts --json
 ok 'valid JSON' jq -e . "$out"
+hosts --forget -n garbage.org
+is "$status $(cat "$out")" '1 ' 'dry run: what cannot be read has no row'
+like "$(cat "$err")" 'garbage\.org: nothing that can be read is noted.*would be forgotten' 'but it is said what the run would do'
 hosts --forget garbage.org link.org victim.dir.org ../outside/victim ..org
 is "$status $(cat "$out")" '1 garbage.org: forgotten' 'garbage is forgotten by its name; links are not followed'
 ok 'what they point to is left alone' test -s "$tmp/outside/victim"
