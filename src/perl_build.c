@@ -419,8 +419,14 @@ static struct node *compare_texts(struct perl_build *b, enum perl_op op, struct 
 {
 	struct perl_value *z = x;
 
-	if (means_numbers(x) || means_numbers(y))
-		return compare_numbers(b, plain(op), x, y, negated);
+	if (means_numbers(x) || means_numbers(y)) {
+		if (op == PERL_OP_TEXT_EQ || op == PERL_OP_TEXT_NE)
+			return compare_numbers(b, plain(op), x, y, negated);
+		perl_fail(b->err, x->offset,
+			  "lt le gt ge order numbers as texts, \"10\" before \"9\": "
+			  "write < <= > >=");
+		return NULL;
+	}
 	if (x->kind == PERL_V_FIELD && y->kind == PERL_V_FIELD) {
 		perl_fail(b->err, y->offset, "one field can be compared, not two with each other");
 		return NULL;
