@@ -90,7 +90,6 @@ static void print_json(struct run *run, const struct found *f)
 	const char *why;
 	bool mendable = finding_mendable(&f->is, &why);
 	json_t *o = json_object();
-	char *line;
 
 	put(o, "queue_name", text(a, slice_from(f->queue->name)));
 	put(o, "severity", json_string(severity_name(f->is.code->severity)));
@@ -102,15 +101,7 @@ static void print_json(struct run *run, const struct found *f)
 	put(o, "repairable", json_boolean(mendable));
 	put(o, mendable ? "repair" : "instead",
 	    text(a, slice_from(mendable ? f->is.code->repair : why)));
-	line = json_dumps(o, JSON_COMPACT);
-	if (line) {
-		run_out(run, slice_from(line));
-		run_out(run, SLICE("\n"));
-	} else {
-		run_fail(run, STATUS_INTERNAL, "cannot make JSON");
-	}
-	free(line);
-	json_decref(o);
+	run_json(run, o);
 }
 
 static void print_counts(const struct checkrun *c)

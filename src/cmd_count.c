@@ -49,7 +49,7 @@ static void count_message(void *ctx, struct select_chunk *chunk, const struct fi
 {
 	const struct message *m = c->message;
 	struct tally one = {.messages = 1,
-			    .recipients = m->pending_count,
+			    .recipients = message_tells(m, FIELD_PENDING) ? m->pending_count : 0,
 			    .bytes =
 				m->size.known && m->size.value > 0 ? (uint64_t)m->size.value : 0,
 			    .unknown = m->failed != 0,
@@ -113,19 +113,10 @@ static void print_json(struct run *run, const struct tally *t, const char *name)
 	    json_pack("{s:s%, s:I, s:I, s:I, s:I}", "queue_name", valid.p, valid.n, "messages",
 		      (json_int_t)t->messages, "recipients", (json_int_t)t->recipients, "bytes",
 		      (json_int_t)t->bytes, "unreadable", (json_int_t)t->unknown);
-	char *text;
 
 	if (o && t->aged)
 		json_object_set_new(o, "oldest_arrival_time", json_integer(t->oldest));
-	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
-	if (text) {
-		run_out(run, slice_from(text));
-		run_out(run, SLICE("\n"));
-	} else {
-		run_fail(run, STATUS_INTERNAL, "cannot make JSON");
-	}
-	free(text);
-	json_decref(o);
+	run_json(run, o);
 }
 
 static void print_number(struct run *run, const struct tally *t)

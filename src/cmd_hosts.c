@@ -28,6 +28,7 @@ struct job {
 	struct host_choice choice;
 	bool several; /* queues */
 	bool heading; /* was printed */
+	bool unread;  /* of a queue there are notes that could not be read */
 	uint64_t forgotten;
 };
 
@@ -38,8 +39,7 @@ static void print_note(struct job *j, const struct queue *q, const struct host_n
 
 	buf_init(&b);
 	if (j->o->json) {
-		if (!host_print_json(&b, q, n, forgotten))
-			run_fail(j->run, STATUS_INTERNAL, "cannot make JSON");
+		run_json(j->run, host_json(q, n, forgotten));
 	} else if (forgotten) {
 		text_escape(&b, n->host);
 		buf_adds(&b, *forgotten ? ": forgotten\n" : ": not forgotten\n");
@@ -116,16 +116,22 @@ static void serve_queue(struct job *j, const struct queue *q)
 		}
 		if (j->o->forget)
 			forget_unread(j, q);
+		j->unread = j->unread || l.unread;
 	}
 	host_list_free(&l);
 }
 
 static void tell_missing(struct job *j)
 {
+	/* a dry run cannot try whether forget_unread() would find it */
+	const char *missing = j->o->dry_run && j->unread
+				  ? "nothing that can be read is noted of this host; "
+				    "a note that cannot be read would be forgotten"
+				  : "nothing is noted of this host";
+
 	for (size_t i = 0; i < j->choice.count; i++)
 		if (!j->choice.found[i])
-			run_fail(j->run, STATUS_SOME, "%s: nothing is noted of this host",
-				 j->choice.words[i]);
+			run_fail(j->run, STATUS_SOME, "%s: %s", j->choice.words[i], missing);
 	if (j->o->forget)
 		run_note(j->run, "%" PRIu64 " %s forgotten%s", j->forgotten,
 			 j->forgotten == 1 ? "host" : "hosts", j->o->dry_run ? " (dry run)" : "");

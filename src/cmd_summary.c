@@ -52,7 +52,7 @@ struct summarizer {
 static void summarize_message(void *ctx, struct select_chunk *chunk, const struct field_context *c)
 {
 	const struct summarizer *s = ctx;
-	size_t start = chunk->out.n, size, keys;
+	size_t size, keys;
 	struct summary_tally t;
 
 	summary_measure(&s->spec, c, &t);
@@ -60,7 +60,8 @@ static void summarize_message(void *ctx, struct select_chunk *chunk, const struc
 	buf_add(&chunk->out, slice_of((const char *)&size, sizeof size));
 	keys = chunk->out.n;
 	if (summary_keys(&s->spec, c, &chunk->out) < 0) {
-		chunk->out.n = start;
+		/* it is in no group, but in the total */
+		chunk->out.n = keys;
 		chunk->errors++;
 		buf_printf(&chunk->err, "%s: %" SLICE_FMT ": too many values to count\n",
 			   s->run->program, SLICE_ARG(c->message->id));
@@ -206,8 +207,10 @@ static void add_heading(struct buf *b, const struct summarizer *s)
 	}
 	if (s->run->out_tty)
 		buf_pad(b, ' ', BAR + 1);
-	for (size_t k = 0; k < s->spec.count; k++)
-		buf_printf(b, "%s%s", k ? " | " : "  ", s->spec.keys[k].field->name);
+	for (size_t k = 0; k < s->spec.count; k++) {
+		buf_adds(b, k ? " | " : "  ");
+		text_escape(b, s->spec.names[k]);
+	}
 	buf_addc(b, '\n');
 }
 
@@ -241,8 +244,10 @@ static json_t *group_json(const struct summarizer *s, const struct group *g)
 
 	for (size_t k = 0; k < s->spec.count && slice_cut(&key, '\0', &part); k++) {
 		struct slice valid = utf8_sanitise(&s->run->arena, part);
+		struct slice name = utf8_sanitise(&s->run->arena, s->spec.names[k]);
 
-		json_object_set_new(o, s->spec.keys[k].field->name, json_stringn(valid.p, valid.n));
+		json_object_set_new(o, arena_str(&s->run->arena, name),
+				    json_stringn(valid.p, valid.n));
 	}
 	if (g->tally->aged)
 		json_object_set_new(o, "oldest_arrival_time", json_integer(g->tally->oldest));
@@ -255,19 +260,8 @@ static json_t *group_json(const struct summarizer *s, const struct group *g)
 
 static void print_json(struct summarizer *s, const struct group *list, size_t shown)
 {
-	for (size_t i = 0; i < shown; i++) {
-		json_t *o = group_json(s, &list[i]);
-		char *text = json_dumps(o, JSON_COMPACT);
-
-		if (text) {
-			run_out(s->run, slice_from(text));
-			run_out(s->run, SLICE("\n"));
-		} else {
-			run_fail(s->run, STATUS_INTERNAL, "cannot make JSON");
-		}
-		free(text);
-		json_decref(o);
-	}
+	for (size_t i = 0; i < shown; i++)
+		run_json(s->run, group_json(s, &list[i]));
 }
 
 /* ---- the command ---- */

@@ -108,6 +108,7 @@ static void tell_trouble(void *ctx, const struct error *err)
 {
 	struct collecting *c = ctx;
 
+	c->list->unread = true;
 	run_error(c->run, err);
 }
 

@@ -9,9 +9,12 @@
 
 #include <mtaq/hosts.h>
 
+#include <jansson.h>
+
 struct host_list {
 	struct host_note *list; /* bytes are in `arena` */
 	size_t count, room;
+	bool unread; /* there are notes that could not be read */
 	struct arena arena;
 };
 
@@ -37,8 +40,8 @@ struct slice host_bare(struct slice host);
 void host_print_heading(struct buf *b);
 /* One line. */
 void host_print_row(struct buf *b, const struct host_note *n, int64_t now);
-/* One JSON object on a line; `forgotten` is told when it is not NULL. False when that fails. */
-bool host_print_json(struct buf *b, const struct queue *q, const struct host_note *n,
-		     const bool *forgotten);
+/* As an object, a new reference; `forgotten` is told when it is not NULL. NULL when out of memory.
+ */
+json_t *host_json(const struct queue *q, const struct host_note *n, const bool *forgotten);
 
 #endif

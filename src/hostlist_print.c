@@ -5,7 +5,6 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { HOST_WIDTH = 32 };
 
@@ -120,12 +119,10 @@ static void set_number(json_t *o, const char *key, int64_t v)
 		json_object_set_new(o, key, json_integer(v));
 }
 
-bool host_print_json(struct buf *b, const struct queue *q, const struct host_note *n,
-		     const bool *forgotten)
+json_t *host_json(const struct queue *q, const struct host_note *n, const bool *forgotten)
 {
 	json_t *o = json_object();
 	struct buf reason;
-	char *text;
 
 	buf_init(&reason);
 	add_reason(&reason, n);
@@ -145,11 +142,6 @@ bool host_print_json(struct buf *b, const struct queue *q, const struct host_not
 	set_text(o, "reason", buf_slice(&reason));
 	if (forgotten)
 		json_object_set_new(o, "forgotten", json_boolean(*forgotten));
-	text = json_dumps(o, JSON_COMPACT);
-	if (text)
-		buf_printf(b, "%s\n", text);
 	buf_free(&reason);
-	free(text);
-	json_decref(o);
-	return text != NULL;
+	return o;
 }

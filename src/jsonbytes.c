@@ -1,6 +1,6 @@
 /* Bytes to JSON and back: see mtaq/jsonbytes.h. */
 #include <mtaq/jsonbytes.h>
-#include <mtaq/text.h>
+#include <mtaq/limits.h>
 
 static const char digits[] = "0123456789abcdef";
 
@@ -52,4 +52,37 @@ struct slice json_bytes_get(const json_t *j, struct arena *a)
 	if (!json_is_string(hex))
 		return SLICE_NONE;
 	return from_hex(slice_of(json_string_value(hex), json_string_length(hex)), a);
+}
+
+struct line {
+	struct buf *out;
+	size_t end; /* where `out` is too long */
+};
+
+/* DEL is the one control character that JSON need not escape. */
+static int append(const char *bytes, size_t n, void *ctx)
+{
+	struct slice rest = slice_of(bytes, n), part;
+	const struct line *l = ctx;
+
+	while (slice_cut(&rest, 0x7f, &part)) {
+		buf_add(l->out, part);
+		if (rest.p)
+			buf_adds(l->out, "\\u007f");
+	}
+	return l->out->n < l->end ? 0 : -1;
+}
+
+bool json_line(struct buf *out, const json_t *o, bool terminal)
+{
+	size_t before = out->n;
+	struct line l = {out, before + LIMIT_MESSAGE_BYTES};
+
+	if (!o || json_dump_callback(o, append, &l,
+				     JSON_COMPACT | (terminal ? JSON_ENSURE_ASCII : 0)) < 0) {
+		out->n = before;
+		return false;
+	}
+	buf_addc(out, '\n');
+	return true;
 }

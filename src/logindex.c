@@ -3,6 +3,8 @@
 
 #include "logread.h"
 
+#include <mtaq/limits.h>
+
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -10,6 +12,7 @@
 struct tracked {
 	unsigned generation; /* of its number: counts beginnings and ends */
 	unsigned gaps;	     /* how many the log had when it began */
+	size_t open;	     /* deliveries of its number without a result */
 	struct log_history history;
 };
 
@@ -185,6 +188,7 @@ static void forget_delivery(struct logindex *x, struct delivery *d)
 	size_t mask = x->delivery_room - 1, hole = (size_t)(d - x->deliveries), at = hole;
 
 	x->delivery_count--;
+	d->message->open--;
 	for (;;) {
 		size_t home;
 
@@ -226,7 +230,8 @@ static int add_delivery(struct logindex *x, struct slice name, struct tracked *t
 	if (x->delivery_count * 2 >= x->delivery_room && grow_deliveries(x) < 0)
 		return -1;
 	d = delivery_slot(x, name);
-	x->delivery_count += !d->n;
+	x->delivery_count++;
+	t->open++;
 	memcpy(d->name, name.p, name.n);
 	d->n = (uint8_t)name.n;
 	d->message = t;
@@ -258,6 +263,17 @@ static void later(struct number *at, struct number t)
 		*at = t;
 }
 
+/* Past LIMIT_RECIPIENTS nothing more is kept of a message, and what there is, is not the whole. */
+static bool has_room(struct tracked *t, const struct log_event *e)
+{
+	struct log_history *h = &t->history;
+	bool room = t->open < LIMIT_RECIPIENTS &&
+		    (h->count < LIMIT_RECIPIENTS || log_history_find(h, e->channel, e->address));
+
+	h->whole = h->whole && room;
+	return room;
+}
+
 /* The latest start of a name wins: names begin anew when qmail-send does. */
 static int take_start(struct logindex *x, const struct log_event *e, const struct log_line *l)
 {
@@ -271,6 +287,8 @@ static int take_start(struct logindex *x, const struct log_event *e, const struc
 	if (!s)
 		return 0;
 	t = tracked(x, s);
+	if (t && !has_room(t, e))
+		return 0;
 	r = t ? log_history_at(&t->history, e->channel, e->address) : NULL;
 	if (!r)
 		return no_memory(x);

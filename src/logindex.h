@@ -3,8 +3,10 @@
  *
  * Contract: the numbers in the queue are looked up first, then every line of the log is taken once,
  * and only those of these messages are kept: a recipient's latest words and counts, not its
- * attempts. So memory follows the queue and not the log. A message that came later than that has
- * no history (ERROR_BUSY). Thread-safe: who needs it first reads, the others wait.
+ * attempts. So memory follows the queue and not the log: of one message at most LIMIT_RECIPIENTS
+ * recipients and attempts without a result; past that its history is not whole. A message that came
+ * later than that has no history (ERROR_BUSY). Thread-safe: who needs it first reads, the others
+ * wait.
  */
 #ifndef MTAQ_LOGINDEX_H
 #define MTAQ_LOGINDEX_H

@@ -8,9 +8,8 @@
  */
 #include "output.h"
 
-#include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <mtaq/jsonbytes.h>
+#include <mtaq/limits.h>
 
 enum { SCHEMA_VERSION = 1 };
 
@@ -46,25 +45,34 @@ static bool is_listed(const struct field *f)
 	       f->id != FIELD_RECIPIENT_DONE;
 }
 
+/* One message on its way to an object. */
+struct making {
+	struct field_context c;
+	size_t left; /* bytes of text that it may still take: recipients can share a long one */
+};
+
 /* Takes `value` over. */
 static int put(json_t *object, const char *name, json_t *value)
 {
 	return value ? json_object_set_new_nocheck(object, name, value) : -1;
 }
 
-static json_t *text(struct arena *a, struct slice s)
+static json_t *text(struct making *k, struct slice s)
 {
-	struct slice valid = utf8_sanitise(a, s);
+	struct slice valid = utf8_sanitise(k->c.arena, s);
 
-	return valid.p || !s.p ? json_stringn_nocheck(valid.n ? valid.p : "", valid.n) : NULL;
+	if (valid.n > k->left || (s.p && !valid.p))
+		return NULL;
+	k->left -= valid.n;
+	return json_stringn_nocheck(valid.n ? valid.p : "", valid.n);
 }
 
 /* NAME_raw_hex: the bytes of a text that is no valid UTF-8. */
-static int put_raw_hex(json_t *object, struct arena *a, const char *name, struct slice s)
+static int put_raw_hex(json_t *object, struct making *k, const char *name, struct slice s)
 {
 	static const char digits[] = "0123456789abcdef";
-	struct slice member = arena_printf(a, "%s_raw_hex", name);
-	char *hex = arena_array(a, s.n, 2);
+	struct slice member = arena_printf(k->c.arena, "%s_raw_hex", name);
+	char *hex = arena_array(k->c.arena, s.n, 2);
 
 	if (!member.p || !hex)
 		return -1;
@@ -75,20 +83,20 @@ static int put_raw_hex(json_t *object, struct arena *a, const char *name, struct
 	return put(object, member.p, json_stringn_nocheck(hex, 2 * s.n));
 }
 
-static int put_text(json_t *object, struct arena *a, const struct field *f, struct slice s)
+static int put_text(json_t *object, struct making *k, const struct field *f, struct slice s)
 {
-	if (put(object, member_name(f), text(a, s)) < 0)
+	if (put(object, member_name(f), text(k, s)) < 0)
 		return -1;
 	if (!(f->flags & FIELD_ADDRESS) && f->id != FIELD_ID)
 		return 0;
-	return utf8_valid(s) ? 0 : put_raw_hex(object, a, member_name(f), s);
+	return utf8_valid(s) ? 0 : put_raw_hex(object, k, member_name(f), s);
 }
 
-static json_t *plain_value(struct arena *a, const struct field *f, const struct value *v)
+static json_t *plain_value(struct making *k, const struct field *f, const struct value *v)
 {
 	switch (v->type) {
 	case TYPE_TEXT:
-		return text(a, v->s);
+		return text(k, v->s);
 	case TYPE_BOOL:
 		return json_boolean(v->i != 0);
 	case TYPE_ENUM:
@@ -102,12 +110,12 @@ static json_t *plain_value(struct arena *a, const struct field *f, const struct 
 	return json_integer(v->i);
 }
 
-static int put_scalar(json_t *object, const struct field_context *c, const struct field *f)
+static int put_scalar(json_t *object, struct making *k, const struct field *f)
 {
 	struct field_cursor at = {0};
 	struct value v;
 
-	switch (f->get(c, &at, &v)) {
+	switch (f->get(&k->c, &at, &v)) {
 	case GOT_END:
 		return 0;
 	case GOT_NOMEM:
@@ -116,25 +124,24 @@ static int put_scalar(json_t *object, const struct field_context *c, const struc
 		break;
 	}
 	if (f->id == FIELD_ID) {
-		v.s = output_script_id(c);
+		v.s = output_script_id(&k->c);
 		if (!v.s.p)
 			return -1;
 	}
 	if (v.type == TYPE_TEXT)
-		return put_text(object, c->arena, f, v.s);
-	return put(object, member_name(f), plain_value(c->arena, f, &v));
+		return put_text(object, k, f, v.s);
+	return put(object, member_name(f), plain_value(k, f, &v));
 }
 
-static int put_list(json_t *object, const struct field_context *c, const struct field *f)
+static int put_list(json_t *object, struct making *k, const struct field *f)
 {
 	struct field_cursor at = {0};
 	json_t *list = json_array();
 	enum field_got got;
 	struct value v;
 
-	while (list && (got = f->get(c, &at, &v)) != GOT_END) {
-		if (got == GOT_NOMEM ||
-		    json_array_append_new(list, plain_value(c->arena, f, &v)) < 0) {
+	while (list && (got = f->get(&k->c, &at, &v)) != GOT_END) {
+		if (got == GOT_NOMEM || json_array_append_new(list, plain_value(k, f, &v)) < 0) {
 			json_decref(list);
 			return -1;
 		}
@@ -142,16 +149,16 @@ static int put_list(json_t *object, const struct field_context *c, const struct 
 	return put(object, member_name(f), list);
 }
 
-static int put_macros(json_t *object, const struct field_context *c)
+static int put_macros(json_t *object, struct making *k)
 {
-	const struct message *m = c->message;
+	const struct message *m = k->c.message;
 	json_t *macros = json_object();
 
 	for (size_t i = 0; macros && i < m->macro_count; i++) {
-		struct slice name = utf8_sanitise(c->arena, m->macros[i].name);
-		char *key = name.p ? arena_str(c->arena, name) : NULL;
+		struct slice name = utf8_sanitise(k->c.arena, m->macros[i].name);
+		char *key = name.p ? arena_str(k->c.arena, name) : NULL;
 
-		if (!key || put(macros, key, text(c->arena, m->macros[i].value)) < 0) {
+		if (!key || put(macros, key, text(k, m->macros[i].value)) < 0) {
 			json_decref(macros);
 			return -1;
 		}
@@ -160,51 +167,52 @@ static int put_macros(json_t *object, const struct field_context *c)
 }
 
 /* The fields of the bound recipient. */
-static int put_recipient_fields(json_t *object, const struct field_context *c)
+static int put_recipient_fields(json_t *object, struct making *k)
 {
 	for (int id = 0; id < FIELD_COUNT; id++) {
 		const struct field *f = field_row((enum field_id)id);
 
 		if (!(f->flags & FIELD_PER_RECIPIENT) || !is_listed(f))
 			continue;
-		if (!(f->flags & FIELD_LIST) && !c->recipient->attempts.known)
+		if (!(f->flags & FIELD_LIST) && !k->c.recipient->attempts.known)
 			continue; /* the message's own numbers stand at the top */
-		if (output_has(c, f->id) == HAS_VALUE && put_scalar(object, c, f) < 0)
+		if (output_has(&k->c, f->id) == HAS_VALUE && put_scalar(object, k, f) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int add_recipient(json_t *list, const struct field_context *c)
+static int add_recipient(json_t *list, struct making *k)
 {
 	json_t *object = json_object();
 
-	if (object && put_recipient_fields(object, c) == 0)
+	if (object && put_recipient_fields(object, k) == 0)
 		return json_array_append_new(list, object);
 	json_decref(object);
 	return -1;
 }
 
 /* The pending or the done ones of `count` recipients as objects. */
-static int put_recipients(json_t *object, const struct field_context *c, const char *name,
+static int put_recipients(json_t *object, struct making *k, const char *name,
 			  const struct recipient *recipients, size_t count, bool done)
 {
-	struct field_context bound = *c;
+	const struct recipient *before = k->c.recipient;
 	json_t *list = json_array();
 
 	for (size_t i = 0; list && i < count; i++) {
-		bound.recipient = &recipients[i];
-		if (bound.recipient->done == done && add_recipient(list, &bound) < 0) {
+		k->c.recipient = &recipients[i];
+		if (k->c.recipient->done == done && add_recipient(list, k) < 0) {
 			json_decref(list);
 			return -1;
 		}
 	}
+	k->c.recipient = before;
 	return put(object, name, list);
 }
 
-static int put_errors(json_t *object, const struct field_context *c)
+static int put_errors(json_t *object, struct making *k)
 {
-	const struct message *m = c->message;
+	const struct message *m = k->c.message;
 	json_t *list = json_array();
 
 	if (!list)
@@ -217,7 +225,7 @@ static int put_errors(json_t *object, const struct field_context *c)
 			continue;
 		e = json_pack("{s:s,s:s}", "part", message_part_name((enum part_index)i), "code",
 			      error_name(why ? why->code : ERROR_BUG));
-		if (!e || (why && put(e, "text", text(c->arena, slice_from(why->text))) < 0) ||
+		if (!e || (why && put(e, "text", text(k, slice_from(why->text))) < 0) ||
 		    json_array_append_new(list, e) < 0) {
 			json_decref(list);
 			return -1;
@@ -227,18 +235,18 @@ static int put_errors(json_t *object, const struct field_context *c)
 }
 
 /* A field of the message as a whole. */
-static int put_field(json_t *object, const struct field_context *c, const struct field *f)
+static int put_field(json_t *object, struct making *k, const struct field *f)
 {
-	if (output_has(c, f->id) != HAS_VALUE)
+	if (output_has(&k->c, f->id) != HAS_VALUE)
 		return 0;
 	if (f->id == FIELD_MACRO)
-		return put_macros(object, c);
-	return (f->flags & FIELD_LIST ? put_list : put_scalar)(object, c, f);
+		return put_macros(object, k);
+	return (f->flags & FIELD_LIST ? put_list : put_scalar)(object, k, f);
 }
 
-static int put_message(json_t *object, const struct field_context *c)
+static int put_message(json_t *object, struct making *k)
 {
-	const struct message *m = c->message;
+	const struct message *m = k->c.message;
 
 	if (put(object, "schema_version", json_integer(SCHEMA_VERSION)) < 0)
 		return -1;
@@ -247,46 +255,31 @@ static int put_message(json_t *object, const struct field_context *c)
 		bool of_recipients = (f->flags & (FIELD_LIST | FIELD_PER_RECIPIENT)) ==
 				     (FIELD_LIST | FIELD_PER_RECIPIENT);
 
-		if (!of_recipients && is_listed(f) && put_field(object, c, f) < 0)
+		if (!of_recipients && is_listed(f) && put_field(object, k, f) < 0)
 			return -1;
 	}
-	if (output_has(c, FIELD_RECIPIENT) == HAS_VALUE &&
-	    put_recipients(object, c, "recipients", m->recipients, m->recipient_count, false) < 0)
+	if (output_has(&k->c, FIELD_RECIPIENT) == HAS_VALUE &&
+	    put_recipients(object, k, "recipients", m->recipients, m->recipient_count, false) < 0)
 		return -1;
-	if (output_has(c, FIELD_RECIPIENT_DONE) == HAS_VALUE &&
-	    put_recipients(object, c, "recipients_done", m->recipients, m->recipient_count, true) <
+	if (output_has(&k->c, FIELD_RECIPIENT_DONE) == HAS_VALUE &&
+	    put_recipients(object, k, "recipients_done", m->recipients, m->recipient_count, true) <
 		0)
 		return -1;
-	if (m->logged_count && output_has(c, FIELD_STATUS) == HAS_VALUE &&
-	    put_recipients(object, c, "recipients_logged", m->logged, m->logged_count, true) < 0)
+	if (m->logged_count && output_has(&k->c, FIELD_STATUS) == HAS_VALUE &&
+	    put_recipients(object, k, "recipients_logged", m->logged, m->logged_count, true) < 0)
 		return -1;
-	return m->failed ? put_errors(object, c) : 0;
-}
-
-/* DEL is the one control character that JSON need not escape. */
-static int append(const char *bytes, size_t n, void *out)
-{
-	struct slice rest = slice_of(bytes, n), part;
-
-	while (slice_cut(&rest, 0x7f, &part)) {
-		buf_add(out, part);
-		if (rest.p)
-			buf_adds(out, "\\u007f");
-	}
-	return 0;
+	return m->failed ? put_errors(object, k) : 0;
 }
 
 static int message(const struct output *o, const struct field_context *c, struct buf *out)
 {
+	struct making k = {*c, LIMIT_MESSAGE_BYTES};
 	json_t *object = json_object();
 	int r = -1;
 
-	if (object && put_message(object, c) == 0)
-		r = json_dump_callback(object, append, out,
-				       JSON_COMPACT |
-					   (o->options.terminal ? JSON_ENSURE_ASCII : 0));
+	if (object && put_message(object, &k) == 0 && json_line(out, object, o->options.terminal))
+		r = 0;
 	json_decref(object);
-	buf_addc(out, '\n');
 	return r;
 }
 

@@ -177,7 +177,8 @@ struct perl_value {
 	const struct perl_node *field;
 	const struct perl_key *key; /* FIELD, LINEAR; NULL: the number of recipients */
 	struct slice header;	    /* of headers: its whole name */
-	bool caseless;		    /* lc() or uc() of a field */
+	char fold;		    /* 'l', 'u': lc() or uc() of a field; 0: neither */
+	bool zero;		    /* FIELD: 0 stands in for one that is missing */
 	size_t offset;
 };
 

@@ -102,11 +102,11 @@ static bool asks_for_line(struct slice pattern, const char *added)
 	return false;
 }
 
-static int pattern_of(struct perl_build *b, const struct perl_node *n, bool caseless,
-		      struct slice *source, unsigned *flags)
+static int pattern_of(struct perl_build *b, const struct perl_node *n, struct slice *source,
+		      unsigned *flags)
 {
 	*source = n->text;
-	*flags = n->flags | MATCH_BYTES | (caseless ? (unsigned)MATCH_CASELESS : 0);
+	*flags = n->flags | MATCH_BYTES;
 	if (n->kind == PERL_N_REGEX)
 		return 0;
 	if (n->kind != PERL_N_STRING)
@@ -184,8 +184,8 @@ static struct node *match_field(struct perl_build *b, const struct perl_value *v
 			  v->key->name);
 		return NULL;
 	}
-	if (pattern_of(b, n, v->caseless, &source, &flags) < 0 ||
-	    !(p = compile(b, n, source, flags)) || (missing = matches_nothing(b, p)) < 0)
+	if (pattern_of(b, n, &source, &flags) < 0 || !(p = compile(b, n, source, flags)) ||
+	    (missing = matches_nothing(b, p)) < 0)
 		return NULL;
 	as_value = one_view(b, v, first_view(v), p, negated, missing);
 	if (first_view(v) == PERL_LINE || !(v->key->letter || v->key->type == PERL_HEADERS) ||
@@ -193,6 +193,13 @@ static struct node *match_field(struct perl_build *b, const struct perl_value *v
 		return as_value;
 	as_line = one_view(b, v, PERL_LINE, p, negated, missing);
 	return pair(b, negated ? NODE_AND : NODE_OR, as_value, as_line);
+}
+
+/* What is missing is "" for the filter, and "0" for who wrote || 0. */
+static int check_default(struct perl_build *b, const struct perl_value *v)
+{
+	return v->zero ? perl_fail(b->err, v->offset, "0 stands in for a number: write \"\" here")
+		       : 0;
 }
 
 static struct node *match(struct perl_build *b, const struct perl_node *n, bool negated)
@@ -205,6 +212,8 @@ static struct node *match(struct perl_build *b, const struct perl_node *n, bool 
 		perl_fail(b->err, v.offset, "=~ and !~ are for the texts of %%msg");
 		return NULL;
 	}
+	if (check_default(b, &v) < 0)
+		return NULL;
 	return match_field(b, &v, n->b, negated != (n->op == PERL_OP_NOMATCH));
 }
 
@@ -278,19 +287,6 @@ static struct slice constant_text(const struct perl_value *v, struct slice s)
 	return s;
 }
 
-/* lc() eq: a row of the same field that compares without case. */
-static int make_caseless(struct perl_build *b, struct leaf *l)
-{
-	struct field *f = arena_alloc(b->arena, sizeof *f);
-
-	if (!f)
-		return error_set(b->err, ERROR_NOMEM, "out of memory");
-	*f = *l->field;
-	f->flags = (f->flags & ~(unsigned)FIELD_ADDRESS) | FIELD_CASELESS;
-	l->field = f;
-	return 0;
-}
-
 static struct node *compare_text(struct perl_build *b, enum perl_op op, const struct perl_value *v,
 				 struct slice text, bool negated)
 {
@@ -298,7 +294,7 @@ static struct node *compare_text(struct perl_build *b, enum perl_op op, const st
 	bool missing;
 
 	text = constant_text(v, text);
-	if (row(b, v, PERL_VALUE, &l) < 0 || (v->caseless && make_caseless(b, &l) < 0))
+	if (row(b, v, PERL_VALUE, &l) < 0)
 		return NULL;
 	negated = negated != (op == PERL_OP_NE);
 	if (op == PERL_OP_NE)
@@ -423,8 +419,14 @@ static struct node *compare_texts(struct perl_build *b, enum perl_op op, struct 
 {
 	struct perl_value *z = x;
 
-	if (means_numbers(x) || means_numbers(y))
-		return compare_numbers(b, plain(op), x, y, negated);
+	if (means_numbers(x) || means_numbers(y)) {
+		if (op == PERL_OP_TEXT_EQ || op == PERL_OP_TEXT_NE)
+			return compare_numbers(b, plain(op), x, y, negated);
+		perl_fail(b->err, x->offset,
+			  "lt le gt ge order numbers as texts, \"10\" before \"9\": "
+			  "write < <= > >=");
+		return NULL;
+	}
 	if (x->kind == PERL_V_FIELD && y->kind == PERL_V_FIELD) {
 		perl_fail(b->err, y->offset, "one field can be compared, not two with each other");
 		return NULL;
@@ -434,6 +436,8 @@ static struct node *compare_texts(struct perl_build *b, enum perl_op op, struct 
 		y = z;
 		op = turned(op);
 	}
+	if (check_default(b, x) < 0)
+		return NULL;
 	if (y->kind == PERL_V_NUMBER)
 		y->text = arena_printf(b->arena, "%.15g", y->number);
 	if (x->kind == PERL_V_NUMBER)
@@ -484,7 +488,7 @@ static struct node *defined(struct perl_build *b, const struct perl_node *n, boo
 
 	if (perl_value(b, n->a, &v) < 0)
 		return NULL;
-	if (v.kind != PERL_V_FIELD) {
+	if (v.kind != PERL_V_FIELD || v.fold || v.zero) {
 		perl_fail(b->err, n->offset, "defined and exists are for what is in %%msg");
 		return NULL;
 	}
@@ -506,7 +510,7 @@ static bool is_and(enum perl_op op)
 
 static bool is_or(enum perl_op op)
 {
-	return op == PERL_OP_OR || op == PERL_OP_OR_LOW || op == PERL_OP_DEFAULT;
+	return op == PERL_OP_OR || op == PERL_OP_OR_LOW;
 }
 
 /* Long chains lean to the left: they are walked, not descended. */

@@ -212,15 +212,16 @@ static int no_memory(struct error *err)
 	return error_set(err, ERROR_NOMEM, "out of memory");
 }
 
-/* $name, ${...} and @{...} would be filled in by Perl; an @ before a name is meant as it is. */
-static int check_plain(struct slice s, size_t offset, struct error *err)
+/* $name, $1, ${...} and @{...} would be filled in by Perl, as almost all after a $ is; an @ before
+ * a name is meant as it is. A $ before one of `ends` (which NUL is, for the end) is itself. */
+static int check_plain(struct slice s, size_t offset, const char *ends, struct error *err)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		char next = i + 1 < s.n ? s.p[i + 1] : '\0';
 
 		if (s.p[i] == '\\')
 			i++;
-		else if (s.p[i] == '$' && (ascii_isalpha(next) || next == '_' || next == '{'))
+		else if (s.p[i] == '$' && !(ends && strchr(ends, next)))
 			return perl_fail(err, offset + i,
 					 "variables inside texts and patterns are not understood: "
 					 "write \\$ for a dollar sign");
@@ -244,40 +245,47 @@ static size_t hex_escape(struct slice s, char *out)
 	return at + 2 + brace;
 }
 
-/* The byte that an escape stands for, `s` beginning after the backslash; how much of `s` it takes.
- */
+/* The byte that an escape stands for, `s` beginning after the backslash; how much of `s` it takes,
+ * 0 when it is none of those known here: Perl has more, and octal ones. */
 static size_t unescape(struct slice s, bool doubled, char *out)
 {
-	static const char from[] = "ntrea0", to[] = "\n\t\r\x1b\a";
+	static const char from[] = "ntreabf0", to[] = "\n\t\r\x1b\a\b\f";
 	const char *at = doubled ? memchr(from, s.p[0], sizeof from - 1) : NULL;
-	size_t n;
 
-	if (at) {
+	if (doubled && s.p[0] == 'x')
+		return hex_escape(s, out);
+	if (at && !(s.p[0] == '0' && s.n > 1 && ascii_isdigit(s.p[1]))) {
 		*out = to[at - from];
 		return 1;
 	}
-	if (doubled && s.p[0] == 'x' && (n = hex_escape(s, out)) != 0)
-		return n;
 	*out = s.p[0];
-	return 1;
+	return !doubled || !is_word(s.p[0]);
 }
 
-static int set_text(struct perl_lexer *l, struct perl_token *t, struct slice s, char quote,
-		    bool doubled, struct error *err)
+/* `s` stands at `offset` of the expression. */
+static int set_text(struct perl_lexer *l, struct perl_token *t, struct slice s, size_t offset,
+		    char quote, bool doubled, struct error *err)
 {
 	char *p = arena_alloc(l->arena, s.n + 1);
-	size_t n = 0;
+	size_t n = 0, used;
 
 	if (!p)
 		return no_memory(err);
 	for (size_t i = 0; i < s.n; n++) {
 		bool escaped = s.p[i] == '\\' && i + 1 < s.n &&
-			       (doubled || s.p[i + 1] == '\\' || s.p[i + 1] == quote);
+			       (doubled || s.p[i + 1] == '\\' || closing(s.p[i + 1]) == quote);
 
-		if (escaped)
-			i += 1 + unescape(slice_skip(s, i + 1), doubled, &p[n]);
-		else
+		if (!escaped) {
 			p[n] = s.p[i++];
+			continue;
+		}
+		used = unescape(slice_skip(s, i + 1), doubled, &p[n]);
+		if (!used)
+			return perl_fail(err, offset + i,
+					 "unknown escape \\%c: \\n \\t \\r \\f \\b \\e \\a \\0 and "
+					 "\\xHH are known",
+					 s.p[i + 1]);
+		i += 1 + used;
 	}
 	t->kind = PERL_STRING;
 	t->value = slice_of(p, n);
@@ -293,9 +301,9 @@ static int lex_text(struct perl_lexer *l, struct perl_token *t, bool doubled, st
 
 	if (take_delimited(l, &s, "text", err) < 0)
 		return -1;
-	if (doubled && check_plain(s, start, err) < 0)
+	if (doubled && check_plain(s, start, NULL, err) < 0)
 		return -1;
-	return set_text(l, t, s, quote, doubled, err);
+	return set_text(l, t, s, start, quote, doubled, err);
 }
 
 /* ---- patterns ---- */
@@ -343,7 +351,7 @@ static int lex_regex(struct perl_lexer *l, struct perl_token *t, struct error *e
 	size_t start = l->at + 1;
 
 	if (take_delimited(l, &t->value, "regular expression", err) < 0 ||
-	    check_plain(t->value, start, err) < 0 || lex_flags(l, t, err) < 0)
+	    check_plain(t->value, start, "()| \r\n\t", err) < 0 || lex_flags(l, t, err) < 0)
 		return -1;
 	t->kind = PERL_REGEX;
 	if (!slashes)

@@ -125,6 +125,15 @@ static int parse_index(struct perl_parser *p, struct perl_node *field)
 	return expect(p, PERL_RBRACKET, false, "]");
 }
 
+/* Other names are in no message, and would be taken apart by perl_rows.c. */
+static bool can_be_header(struct slice name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (name.p[i] <= ' ' || name.p[i] >= 0x7f || name.p[i] == ':')
+			return false;
+	return name.n > 0;
+}
+
 /* The brace not taken yet: the lexer stands behind it. */
 static int parse_header(struct perl_parser *p, struct perl_node *field)
 {
@@ -139,6 +148,8 @@ static int parse_header(struct perl_parser *p, struct perl_node *field)
 		return -1;
 	if (!field->header.n)
 		return perl_fail(p->err, offset, "the name is empty");
+	if (!can_be_header(field->header))
+		return perl_fail(p->err, offset, "no header has such a name");
 	return advance(p, false);
 }
 
@@ -246,6 +257,12 @@ static struct perl_node *parse_grep(struct perl_parser *p, struct perl_node *n)
 	n->a = parse_array(p);
 	if (!n->a || (paren && expect(p, PERL_RPAREN, false, ")") < 0))
 		return NULL;
+	if (!paren && p->token.kind == PERL_OPERATOR && level_of[p->token.op] > LEVEL_LOW_NOT) {
+		perl_fail(
+		    p->err, p->token.offset,
+		    "without parentheses this belongs to the list: write grep(/.../, @{...})");
+		return NULL;
+	}
 	if (n->a->kind != PERL_N_COUNT_OF) {
 		perl_fail(p->err, n->a->offset, "grep is for all values, not for one");
 		return NULL;
@@ -311,8 +328,35 @@ static struct perl_node *parse_constant(struct perl_parser *p, enum perl_kind ki
 	return n && advance(p, false) == 0 ? n : NULL;
 }
 
+static bool is_op(const struct perl_parser *p, enum perl_op op)
+{
+	return p->token.kind == PERL_OPERATOR && p->token.op == op;
+}
+
+/* The token is not; with a parenthesis next to it, it is a function of what stands in there. */
+static bool is_not_call(const struct perl_parser *p)
+{
+	struct slice rest = slice_trim(slice_skip(p->lexer.text, p->lexer.at));
+
+	return is_op(p, PERL_OP_NOT_LOW) && rest.n && rest.p[0] == '(';
+}
+
+static struct perl_node *parse_prefix(struct perl_parser *p, enum perl_kind kind,
+				      enum level operand);
+
+static struct perl_node *parse_not_call(struct perl_parser *p)
+{
+	struct perl_node *n = parse_prefix(p, PERL_N_NOT, LEVEL_UNARY);
+
+	if (n)
+		n->grouped = true;
+	return n;
+}
+
 static struct perl_node *parse_value(struct perl_parser *p)
 {
+	if (is_not_call(p))
+		return parse_not_call(p);
 	switch (p->token.kind) {
 	case PERL_NUMBER:
 		return parse_constant(p, PERL_N_NUMBER);
@@ -332,11 +376,6 @@ static struct perl_node *parse_value(struct perl_parser *p)
 		expected(p, "a value, $msg{NAME} or (");
 		return NULL;
 	}
-}
-
-static bool is_op(const struct perl_parser *p, enum perl_op op)
-{
-	return p->token.kind == PERL_OPERATOR && p->token.op == op;
 }
 
 /* not, !, - and + before a value; `operand` is how tight what follows binds. */
@@ -407,8 +446,9 @@ static struct perl_node *parse_binary(struct perl_parser *p, enum level level)
 static struct perl_node *parse_level(struct perl_parser *p, enum level level)
 {
 	if (level == LEVEL_LOW_NOT)
-		return is_op(p, PERL_OP_NOT_LOW) ? parse_prefix(p, PERL_N_NOT, LEVEL_LOW_NOT)
-						 : parse_level(p, LEVEL_OR);
+		return is_op(p, PERL_OP_NOT_LOW) && !is_not_call(p)
+			   ? parse_prefix(p, PERL_N_NOT, LEVEL_LOW_NOT)
+			   : parse_level(p, LEVEL_OR);
 	return level == LEVEL_UNARY ? parse_unary(p) : parse_binary(p, level);
 }
 

@@ -4,7 +4,8 @@
  *
  * A row is made for each use, after the row of the field that needs the same parts. Its getter is
  * told by the argument which lines: "M" all status lines, "M:0" the first, "M:-1" the last; for
- * headers the name stands in the letter's place.
+ * headers the name stands in the letter's place. "lc M" and "uc M" are the lines in small letters
+ * and in capitals.
  */
 #include "perl.h"
 
@@ -15,6 +16,7 @@
 /* ---- which ---- */
 
 struct which {
+	char fold;	   /* 'l' or 'u' of lc and uc, or 0 */
 	struct slice name; /* letter or header */
 	bool indexed;
 	long index;
@@ -26,6 +28,11 @@ static struct which which_of(struct slice argument)
 	struct which w = {.name = argument};
 	char digits[24] = "";
 
+	if (slice_starts(argument, SLICE("lc ")) || slice_starts(argument, SLICE("uc "))) {
+		w.fold = argument.p[0];
+		w.name = argument = slice_skip(argument, 3);
+		colon = argument.n;
+	}
 	while (colon && argument.p[colon - 1] != ':')
 		colon--;
 	if (!colon)
@@ -81,6 +88,14 @@ static bool next_header(const struct field_context *c, struct slice name, size_t
 	if (h)
 		*value = m->header_bytes ? m->header_bytes(c->arena, m, h->raw) : h->raw;
 	return h != NULL;
+}
+
+static bool next_id(const struct field_context *c, struct slice name, size_t *at,
+		    struct slice *value)
+{
+	(void)name;
+	*value = c->message->id;
+	return (*at)++ == 0;
 }
 
 typedef bool next_fn(const struct field_context *c, struct slice name, size_t *at,
@@ -158,19 +173,41 @@ static struct slice address_in(struct slice raw)
 	return addr_strip(n < raw.n && raw.p[n] == ':' ? slice_skip(raw, n + 1) : raw);
 }
 
+static char upper(char c)
+{
+	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+/* As lc() and uc() give it. */
+static enum field_got fold(const struct field_context *c, enum field_got got, struct value *out)
+{
+	char to = which_of(c->argument).fold, *p;
+
+	if (!to || got != GOT_VALUE)
+		return got;
+	p = arena_str(c->arena, out->s);
+	if (!p)
+		return GOT_NOMEM;
+	for (size_t i = 0; i < out->s.n; i++)
+		p[i] = to == 'l' ? ascii_lower(p[i]) : upper(p[i]);
+	out->s = slice_of(p, out->s.n);
+	return GOT_VALUE;
+}
+
 #define GETTER(name, next, give)                                                                   \
 	static enum field_got get_##name(const struct field_context *c, struct field_cursor *at,   \
 					 struct value *out)                                        \
 	{                                                                                          \
 		struct slice raw;                                                                  \
                                                                                                    \
-		return next_raw(c, next, at, &raw) ? give : GOT_END;                               \
+		return next_raw(c, next, at, &raw) ? fold(c, give, out) : GOT_END;                 \
 	}
 
 GETTER(value, next_with_letter, give_value(c, raw, out))
 GETTER(line, next_with_letter, give_line(c, raw, out))
 GETTER(number, next_with_letter, give_number(raw, out))
 GETTER(address, next_with_letter, give(out, address_in(raw)))
+GETTER(id, next_id, give(out, raw))
 GETTER(header_value, next_header, give_value(c, raw, out))
 GETTER(header_line, next_header, give_line(c, raw, out))
 GETTER(header_number, next_header, give_number(raw, out))
@@ -185,6 +222,8 @@ static getter_fn *getter(const struct perl_key *key, enum perl_view view)
 
 	if (key->type == PERL_HEADERS)
 		return headers[view];
+	if (key->field == FIELD_ID)
+		return get_id;
 	if (view == PERL_VALUE && strchr(key->added, '<'))
 		return get_address;
 	return lines[view];
@@ -197,27 +236,31 @@ static bool is_plain(const struct perl_value *v, enum perl_view view)
 {
 	const struct perl_key *key = v->key;
 	const struct perl_node *n = v->field;
-	bool list = key->field != FIELD_COUNT && field_row(key->field)->flags & FIELD_LIST;
+	unsigned flags = key->field != FIELD_COUNT ? field_row(key->field)->flags : 0;
 
-	if (view != PERL_VALUE || key->field == FIELD_COUNT)
+	if (view != PERL_VALUE || key->field == FIELD_COUNT || v->fold || flags & FIELD_CASELESS)
 		return false;
 	/* the only value is the first */
-	return !n->indexed || (!list && n->index == 0);
+	return !n->indexed || (!(flags & FIELD_LIST) && n->index == 0);
 }
 
 static struct slice argument_of(struct arena *a, const struct perl_value *v)
 {
 	const struct perl_node *n = v->field;
-	struct slice name = v->key->type == PERL_HEADERS ? v->header : slice_of(&v->key->letter, 1);
+	struct slice name = v->key->type == PERL_HEADERS ? v->header
+			    : v->key->letter		 ? slice_of(&v->key->letter, 1)
+							 : slice_from(v->key->name);
 
-	if (!n->indexed)
+	if (v->fold)
+		name = arena_printf(a, "%cc %" SLICE_FMT, v->fold, SLICE_ARG(name));
+	if (!n->indexed || !name.p)
 		return name;
 	return arena_printf(a, "%" SLICE_FMT ":%lld", SLICE_ARG(name), (long long)n->index);
 }
 
 static unsigned flags_of(const struct perl_value *v, enum perl_view view)
 {
-	bool address = view == PERL_VALUE && strchr(v->key->added, '<');
+	bool address = view == PERL_VALUE && !v->fold && strchr(v->key->added, '<');
 
 	return FIELD_ARGUMENT | (v->field->indexed ? 0 : (unsigned)FIELD_LIST) |
 	       (address ? (unsigned)FIELD_ADDRESS : 0);

@@ -45,6 +45,9 @@ static int field_value(struct perl_build *b, const struct perl_node *n, struct p
 	out->key = perl_key_find(n->text, &near);
 	if (!out->key)
 		return unknown_key(b, n, near);
+	if (n->indexed && n->index != 0 && out->key->type != PERL_HEADERS &&
+	    (out->key->type == PERL_NUMERIC || !out->key->letter))
+		return perl_fail(b->err, n->offset, "%s is one value", out->key->name);
 	out->kind = PERL_V_FIELD;
 	out->field = n;
 	if (out->key->type != PERL_HEADERS)
@@ -90,7 +93,7 @@ int perl_numeric(struct perl_build *b, struct perl_value *v)
 		return number_of_text(b, v);
 	if (v->kind != PERL_V_FIELD)
 		return 0;
-	if (v->caseless || (v->key->type == PERL_TEXT && !may_be_number(v->key)))
+	if (v->fold || (v->key->type == PERL_TEXT && !may_be_number(v->key)))
 		return perl_fail(b->err, v->offset,
 				 "%s is text: compare it with eq, ne or =~ (as a number it is 0)",
 				 v->key->name);
@@ -189,7 +192,7 @@ static int fold_case(struct perl_build *b, const struct perl_node *n, struct per
 		return -1;
 	if (out->kind != PERL_V_FIELD || out->key->type == PERL_NUMERIC)
 		return perl_fail(b->err, n->offset, "lc() and uc() are for the texts of %%msg");
-	out->caseless = true;
+	out->fold = n->text.p[0];
 	return 0;
 }
 
@@ -245,6 +248,7 @@ static int defaulted(struct perl_build *b, const struct perl_node *n, struct per
 		return -1;
 	if (out->kind != PERL_V_FIELD || !is_false(&y))
 		return perl_fail(b->err, n->offset, "a condition cannot be compared");
+	out->zero = y.kind == PERL_V_NUMBER;
 	return 0;
 }
 

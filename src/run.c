@@ -1,6 +1,8 @@
 /* Output discipline of one run: see run.h. */
 #include "run.h"
 
+#include <mtaq/jsonbytes.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,6 +90,19 @@ bool run_out(struct run *run, struct slice s)
 	if (!run->out_lost && s.n && fwrite(s.p, 1, s.n, stdout) != s.n)
 		output_lost(run, errno);
 	return !run->out_lost;
+}
+
+void run_json(struct run *run, json_t *o)
+{
+	struct buf b;
+
+	buf_init(&b);
+	if (json_line(&b, o, run->out_tty))
+		run_out(run, buf_slice(&b));
+	else
+		run_fail(run, STATUS_INTERNAL, "cannot make JSON");
+	buf_free(&b);
+	json_decref(o);
 }
 
 bool run_flush(struct run *run)

@@ -14,6 +14,8 @@
 
 #include <mtaq/backend.h>
 
+#include <jansson.h>
+
 /* Global options. */
 struct globals {
 	struct text_list queues, logs;
@@ -67,6 +69,8 @@ __attribute__((format(printf, 2, 3))) void run_note(struct run *run, const char 
 enum status run_expression_error(struct run *run, struct slice text, const struct error *err);
 /* Bytes to stdout as they are (the caller escaped). False when stdout is lost. */
 bool run_out(struct run *run, struct slice s);
+/* One object on a line, taken over; NULL: there was no memory to make it, and that is told. */
+void run_json(struct run *run, json_t *o);
 /* Make sure that what was printed has left the program. False when stdout is lost. */
 bool run_flush(struct run *run);
 /* Bytes to stderr as they are. */

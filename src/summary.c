@@ -4,10 +4,6 @@
 #include <mtaq/backend.h>
 #include <mtaq/fold.h>
 
-/* Different values of one key of one message, and groups of one message: more is an error for it.
- */
-enum { VALUES = 4096, GROUPS = 65536 };
-
 struct values {
 	struct slice *list;
 	size_t count, room;
@@ -21,15 +17,19 @@ int summary_parse(struct slice text, struct summary_spec *spec, struct error *er
 	struct slice part;
 
 	while (slice_cut(&text, ',', &part)) {
+		struct field_ref *k = &spec->keys[spec->count];
+
 		if (spec->count == SUMMARY_KEYS)
 			return error_at(err, ERROR_USAGE, offset, "--by: more than %d fields",
 					SUMMARY_KEYS);
-		if (field_ref_parse(part, &spec->keys[spec->count++], err) < 0) {
+		if (field_ref_parse(part, k, err) < 0) {
 			if (err && err->offset != SIZE_MAX)
 				err->offset += offset;
 			error_prefix(err, "--by");
 			return -1;
 		}
+		spec->names[spec->count++] =
+		    k->argument.p ? slice_trim(part) : slice_from(k->field->name);
 		offset += part.n + 1;
 	}
 	return 0;
@@ -73,12 +73,33 @@ static struct slice text_of(const struct summary_spec *spec, const struct field 
 	return field_print(c->arena, f, v);
 }
 
+/* Keys end with NUL, so none may be in a value. */
+static struct slice without_nul(struct arena *a, struct slice s)
+{
+	static const struct slice instead = {"\xef\xbf\xbd", 3}; /* U+FFFD */
+	size_t count = 0, n = 0;
+	char *p;
+
+	for (size_t i = 0; i < s.n; i++)
+		count += s.p[i] == '\0';
+	p = count ? arena_alloc(a, s.n + count * (instead.n - 1)) : NULL;
+	if (!p)
+		return count ? SLICE_NONE : s;
+	for (size_t i = 0; i < s.n; i++) {
+		struct slice piece = s.p[i] ? slice_of(s.p + i, 1) : instead;
+
+		memcpy(p + n, piece.p, piece.n);
+		n += piece.n;
+	}
+	return slice_of(p, n);
+}
+
 static bool grow(struct arena *a, struct values *v)
 {
 	size_t room = v->room ? v->room * 2 : 16;
 	struct slice *p = arena_grow(a, v->list, v->room * sizeof *p, room * sizeof *p);
 
-	if (!p || v->count == VALUES)
+	if (!p || v->count >= LIMIT_SUMMARY_VALUES)
 		return false;
 	v->list = p;
 	v->room = room;
@@ -96,7 +117,13 @@ static bool add_value(struct arena *a, struct values *v, struct slice s)
 	return true;
 }
 
-/* All different values of key `k`; "-" when there is none. */
+/* In place of values: it has none, or they could not be read. */
+static struct slice nothing(const struct message *m, enum field_id id)
+{
+	return !m->queue->backend->needs[id] || message_tells(m, id) ? SLICE("-") : SLICE("?");
+}
+
+/* All different values of key `k`. */
 static int collect(const struct summary_spec *spec, const struct field_ref *k,
 		   struct field_context c, struct values *out)
 {
@@ -108,12 +135,13 @@ static int collect(const struct summary_spec *spec, const struct field_ref *k,
 	c.argument = k->argument;
 	while (message_tells(c.message, k->field->id) &&
 	       (got = k->field->get(&c, &at, &v)) == GOT_VALUE) {
-		if (!add_value(c.arena, out, text_of(spec, k->field, &v, &c)))
+		if (!add_value(c.arena, out, without_nul(c.arena, text_of(spec, k->field, &v, &c))))
 			return -1;
 		if (!(k->field->flags & FIELD_LIST))
 			break;
 	}
-	if (got == GOT_NOMEM || (out->count == 0 && !add_value(c.arena, out, SLICE("-"))))
+	if (got == GOT_NOMEM ||
+	    (out->count == 0 && !add_value(c.arena, out, nothing(c.message, k->field->id))))
 		return -1;
 	return 0;
 }
@@ -121,9 +149,9 @@ static int collect(const struct summary_spec *spec, const struct field_ref *k,
 /* ---- groups ---- */
 
 /* One group per combination: an odometer over the values of each key. */
-static void add_groups(const struct values *v, size_t keys, struct buf *out)
+static int add_groups(const struct values *v, size_t keys, struct buf *out)
 {
-	size_t at[SUMMARY_KEYS] = {0}, k;
+	size_t at[SUMMARY_KEYS] = {0}, before = out->n, k;
 
 	do {
 		size_t start = out->n, size;
@@ -138,7 +166,8 @@ static void add_groups(const struct values *v, size_t keys, struct buf *out)
 		memcpy(out->p + start, &size, sizeof size);
 		for (k = keys; k > 0 && ++at[k - 1] == v[k - 1].count; k--)
 			at[k - 1] = 0;
-	} while (k > 0);
+	} while (k > 0 && out->n - before <= LIMIT_SUMMARY_KEYS);
+	return out->n - before <= LIMIT_SUMMARY_KEYS ? 0 : -1;
 }
 
 int summary_keys(const struct summary_spec *spec, const struct field_context *c, struct buf *out)
@@ -149,12 +178,11 @@ int summary_keys(const struct summary_spec *spec, const struct field_context *c,
 	for (size_t k = 0; k < spec->count; k++) {
 		if (collect(spec, &spec->keys[k], *c, &v[k]) < 0)
 			return -1;
-		groups *= v[k].count; /* at most GROUPS * VALUES */
-		if (groups > GROUPS)
+		groups *= v[k].count; /* no overflow: the product of two limits */
+		if (groups > LIMIT_SUMMARY_GROUPS)
 			return -1;
 	}
-	add_groups(v, spec->count, out);
-	return 0;
+	return add_groups(v, spec->count, out);
 }
 
 static unsigned bucket_of(const struct summary_spec *spec, int64_t age)
@@ -176,7 +204,7 @@ void summary_measure(const struct summary_spec *spec, const struct field_context
 
 	*out = (struct summary_tally){
 	    .messages = 1,
-	    .recipients = m->pending_count,
+	    .recipients = message_tells(m, FIELD_PENDING) ? m->pending_count : 0,
 	    .bytes = m->size.known && m->size.value > 0 ? (uint64_t)m->size.value : 0,
 	    .aged = m->arrival.known,
 	    .oldest = m->arrival.value,

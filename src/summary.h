@@ -14,6 +14,7 @@ enum { SUMMARY_KEYS = 8, SUMMARY_BUCKETS = 32 };
 
 struct summary_spec {
 	struct field_ref keys[SUMMARY_KEYS];
+	struct slice names[SUMMARY_KEYS]; /* of the keys; with an argument, as it was written */
 	size_t count;
 	unsigned labels;      /* roll domains up to their last so many labels; 0: not at all */
 	bool exact;	      /* do not fold statuses */
@@ -30,11 +31,13 @@ struct summary_tally {
 	uint64_t by_age[SUMMARY_BUCKETS];
 };
 
-/* Add "sender.domain,status" to the spec. ERROR_USAGE with offset. */
+/* Add "sender.domain,status" to the spec, which points into `text`. ERROR_USAGE with offset. */
 int summary_parse(struct slice text, struct summary_spec *spec, struct error *err);
 /* Append the message's groups to `out`: per group its size (size_t) and the key, the texts of the
  * fields each ended by NUL. A message is in as many groups as its lists have different values; a
- * value that it lacks or that could not be read is "-". 0, or -1 out of memory. */
+ * value that it lacks is "-", one that could not be read "?". 0; or -1 out of memory or past
+ * LIMIT_SUMMARY_VALUES, LIMIT_SUMMARY_GROUPS or LIMIT_SUMMARY_KEYS, and what was appended is not
+ * whole. */
 int summary_keys(const struct summary_spec *spec, const struct field_context *c, struct buf *out);
 /* The tally of one message. */
 void summary_measure(const struct summary_spec *spec, const struct field_context *c,

@@ -184,6 +184,19 @@ have_pty() {
 	python3 -c 'import os; os.openpty()' 2>/dev/null
 }
 
+# run_on_tty COLUMNS COMMAND...: as run, with a terminal of that width as standard output
+run_on_tty() {
+	run python3 "$top_srcdir/tests/golden/on_tty.py" "$@"
+}
+
+# controls FILE: how many characters in it a terminal would act upon, tabs and line ends aside: C0, DEL, and C1 both as
+# bytes and as UTF-8
+controls() {
+	python3 -c 'import sys
+text = open(sys.argv[1], "rb").read().decode("utf-8", "surrogateescape")
+print(sum(c < 32 and c not in (9, 10) or 127 <= c < 160 or 0xdc80 <= c < 0xdca0 for c in map(ord, text)))' "$1"
+}
+
 # Can this process have a mount namespace of its own? (root, and not in every container)
 have_private_mounts() {
 	unshare --mount --propagation private true 2>/dev/null

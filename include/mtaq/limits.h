@@ -47,6 +47,11 @@
 #define LIMIT_RULES	    1000u
 #define LIMIT_RULES_BYTES   (4u << 20) /* a rules file */
 
+/* Summaries: one message in them */
+#define LIMIT_SUMMARY_VALUES 4096u	 /* different values of one key */
+#define LIMIT_SUMMARY_GROUPS 65536u	 /* combinations of values */
+#define LIMIT_SUMMARY_KEYS   (16u << 20) /* bytes of all of them */
+
 /* Regular expressions (PCRE2's own units) */
 #define LIMIT_REGEX_MATCH     1000000u
 #define LIMIT_REGEX_DEPTH     10000u

@@ -92,6 +92,12 @@ $msg{message} eq "Deferred: Connection refused by [127.0.0.1]\n"
 $msg{message} ne "Deferred: Connection refused by [127.0.0.1]\n"
 $msg{message} lt "Deferred: Connection s"
 $msg{message} gt "Deferred: Connection s"
+lc($msg{message}) lt "e"
+lc($msg{message}) gt "deferred: connection s"
+lc($msg{message}) =~ /^[A-Z]/
+lc($msg{message}) =~ /^deferred/
+uc($msg{message}) =~ /^DEFERRED/
+lc($msg{id}) =~ /[A-Z]/
 $msg{message} =~ /^$/
 $msg{message} !~ /^$/
 END
@@ -158,6 +164,29 @@ $msg{headers}{"MIME-Version"} =~ /^ 1\.0$/
 $msg{headers}{Subject} =~ /[\x80-\xff]{2}/
 $msg{data_file_directory}
 $msg{deliver_by} =~ /\d/
+not ($msg{num_delivery_attempts} > 5) && ($msg{sender} =~ /example/)
+not($msg{num_delivery_attempts} > 5) || $msg{sender} =~ /example/
+not ($msg{num_delivery_attempts} > 5) and $msg{sender} =~ /example/
+not (($msg{num_delivery_attempts} > 5) && ($msg{sender} =~ /example/))
+(not ($msg{num_delivery_attempts} > 5)) && $msg{sender} =~ /example/
+not not ($msg{num_delivery_attempts} > 5) && $msg{sender} =~ /example/
+not $msg{num_delivery_attempts} > 5 && $msg{sender} =~ /example/
+lc($msg{flags}) gt "b"
+$msg{flags} eq "wb\x0a"
+$msg{flags} ne "\x{77}b\n"
+$msg{sender} =~ /(com>$|org>$)/
+lc($msg{sender}) eq "<heidi\@example.com>\n"
+uc($msg{sender}) eq "<HEIDI\@EXAMPLE.COM>\n"
+lc($msg{sender}) eq "<Heidi\@example.com>\n"
+lc($msg{sender}) =~ /[A-Z]/
+uc($msg{headers}{Subject}) =~ /RETURNED MAIL/
+uc($msg{headers}{Subject}) =~ /[a-z]/
+lc($msg{headers}{Subject}) ne " lunch?\n"
+$msg{body_type} eq "8bitmime\n"
+($msg{body_type} // "") eq "8BITMIME\n"
+($msg{body_type} // "") ne "8BITMIME\n"
+!($msg{body_type} // "")
+($msg{num_delivery_attempts} // 0) > 10
 "x" eq "x" && $msg{num_delivery_attempts} > 50
 5 > 6 || $msg{num_delivery_attempts} > 50
 END

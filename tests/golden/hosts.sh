@@ -152,6 +152,17 @@ is "$status $(grep -c ': forgotten' "$out")" '0 4' 'all below a domain'
 hosts
 is "$(grep -c . "$out")" 2 'the rest stays'
 
+if have_pty; then
+	status com./example./mx 75 $((now - 60)) "$(printf 'R421 \302\23331m\177 busy')"
+	for format in '' --json; do
+		# shellcheck disable=SC2086 # none or one
+		run_on_tty 80 "$MTAQ" -q "sendmail:$top/mqueue,cf=$top/cf" --clock "@$now" hosts mx.example.com $format
+		is "$status $(controls "$out") $(grep -c 'busy' "$out")" '0 0 1' "a terminal gets no control: hosts $format"
+	done
+else
+	skip 'no pseudo-terminals' 'what a terminal gets'
+fi
+
 # sendmail is at work with a host
 status com./example./mx 75 $((now - 60))
 exec 9>>"$top/hosts/com./example./mx"
@@ -207,6 +218,9 @@ like "$(cat "$out")" '^e[\]x1b[[]31mvil[.]org ' 'the name is escaped'
 unlike "$(cat "$out")" 'hidden|dotted' 'names that sendmail never makes are none'
 hosts --json
 ok 'valid JSON' jq -e . "$out"
+hosts --forget -n garbage.org
+is "$status $(cat "$out")" '1 ' 'dry run: what cannot be read has no row'
+like "$(cat "$err")" 'garbage\.org: nothing that can be read is noted.*would be forgotten' 'but it is said what the run would do'
 hosts --forget garbage.org link.org victim.dir.org ../outside/victim ..org
 is "$status $(cat "$out")" '1 garbage.org: forgotten' 'garbage is forgotten by its name; links are not followed'
 ok 'what they point to is left alone' test -s "$tmp/outside/victim"

@@ -174,7 +174,7 @@ is "$status $(grep -c '^files:$' "$out")" '0 1' 'show: the file that is named by
 on_tty() {
 	width=$1
 	shift
-	run python3 "$here/on_tty.py" "$width" "$MTAQ" --clock "$(fixture_clock sendmail)" "$@"
+	run_on_tty "$width" "$MTAQ" --clock "$(fixture_clock sendmail)" "$@"
 }
 # Characters, not bytes; C.UTF-8 is not everywhere what it says.
 # shellcheck disable=SC2317 # run by none
@@ -204,7 +204,7 @@ if have_pty; then
 	for format in table mailq qread json ids '{subject} {sender} {recipient} {header["from"]} {body}'; do
 		for queue in "$flat" "$basic" "$(fixture_queue sendmail broken)" "$(fixture_queue qmail broken)"; do
 			on_tty 80 --color never -q "$queue" list --format "$format"
-			is "$(LC_ALL=C tr -d '[:print:]\n\t\200-\377' <"$out" | wc -c)" 0 "no control character on a terminal: $format"
+			is "$(controls "$out")" 0 "no control character on a terminal: $format"
 		done
 	done
 	hostile=$(mktemp -d "$tmp/hostile.XXXXXX")
@@ -212,9 +212,9 @@ if have_pty; then
 	printf 'plain \033[31mred\033[0m\r\n\a\n' >"$hostile/mqueue/df60F90094016259"
 	on_tty 80 -q "sendmail:$hostile/mqueue" cat 60F90094016259
 	like "$(cat "$out")" 'plain .*x1b\[31mred' 'cat: what is in the body'
-	is "$(LC_ALL=C tr -d '[:print:]\n\t\200-\377' <"$out" | wc -c)" 0 'cat: no control character on a terminal'
+	is "$(controls "$out")" 0 'cat: no control character on a terminal'
 	on_tty 80 -q "sendmail:$hostile/mqueue" cat --raw 60F90094016259
-	is "$(LC_ALL=C tr -d '[:print:]\n\t\200-\377' <"$out" | wc -c)" 4 'cat --raw: all of it'
+	is "$(controls "$out")" 4 'cat --raw: all of it'
 else
 	skip 'no pseudo-terminals' 'tables on terminals'
 fi

@@ -42,7 +42,7 @@ is "$(grep -c '^rule ' "$tmp/rules/all")" 4 'all rules of the example file were 
 # --- cron and systemd: the same command lines, each of which works
 
 sed -n 's/.*\(@bindir@.*\)/\1/p' "$top_srcdir/etc/cron.in" | sed 's/ *>.*//' | sort >"$tmp/cron"
-sed -n 's/^ExecStart=//p' "$top_srcdir"/etc/*.service.in | sort >"$tmp/systemd"
+grep -ho '@bindir@[^;&]*' "$top_srcdir"/etc/*.service.in | sed 's/ *$//' | sort >"$tmp/systemd"
 same "$tmp/systemd" "$tmp/cron" 'cron and systemd run the same commands'
 is "$(wc -l <"$tmp/cron")" 3 'they apply the rules, empty the trash and prune the journal'
 queue=$(fixture_queue sendmail flat)
@@ -58,4 +58,23 @@ while read -r line; do
 	run "$MTAQ" -q "$queue" --clock @1768478400 --journal "$tmp/journal" --trash "$tmp/trash" "$@" -n
 	is "$status $(cat "$err")" '0 ' "in quiet: ${line#* }"
 done <"$tmp/cron"
+
+# --- systemd: one of the two failing does not keep the other from running, and is seen
+
+mkdir "$tmp/bin"
+cat >"$tmp/bin/mtaq" <<'END'
+#!/bin/sh
+echo "$2"
+[ "$2" != "$FAILS" ]
+END
+chmod +x "$tmp/bin/mtaq"
+tidy=$(sed -n '/^ExecStart=/,$p' "$top_srcdir/etc/mtaq-tidy.service.in" | tr -d '\\\n' |
+    sed "s|^ExecStart=/bin/sh -c '\(.*\)'\$|\1|; s|@bindir@|$tmp/bin|g; s/\\$\\$/\$/g")
+for fails in none trash journal; do
+	export FAILS=$fails
+	run sh -c "$tidy"
+	wanted=1
+	[ $fails != none ] || wanted=0
+	is "$status $(tr '\n' ' ' <"$out")" "$wanted trash journal " "tidying when this fails: $fails"
+done
 done_testing

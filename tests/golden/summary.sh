@@ -53,13 +53,56 @@ if command -v jq >/dev/null; then
 	is "$(jq -s 'map(.messages) | add' "$out")" 25 'json: one object per group'
 	is "$(jq -s 'all(.[]; (.by_age | add) == .messages)' "$out")" true 'json: ages'
 else
-	skip 2 'jq is not installed'
+	skip 'jq is not installed' 'json'
 fi
+
+# --- on a terminal: a sender that has a C1 control (CSI) in it, and DEL
+c1=$(printf 'Zed\177@\302\23331mex.com')
+control=$(find "$flat/mqueue" -name 'qf*' | sort | head -n 1)
+sed "s/^S.*/S<$c1>/" "$control" >"$tmp/control" && cat "$tmp/control" >"$control"
+if have_pty; then
+	for format in '' --json; do
+		# shellcheck disable=SC2086 # none or one
+		run_on_tty 80 "$MTAQ" -q "sendmail:$flat/mqueue,cf=$flat/mail/sendmail.cf" summary --by sender $format
+		is "$status $(controls "$out") $(grep -c 31mex.com "$out")" '0 0 1' "a terminal gets no control: summary $format"
+	done
+else
+	skip 'no pseudo-terminals' 'what a terminal gets'
+fi
+sendmail --by sender --json
+is "$(grep -c "$(printf '@\302\23331mex.com')" "$out") $(grep -c "$(printf '\177')" "$out")" '1 0' 'elsewhere C1 is as it was, DEL never'
 
 # --- answers quoted in bounces, as grep finds them in the data files
 sendmail --by reply_in_body --exact
 wanted=$(grep -h '^<<< [0-9]' "$flat"/mqueue/df* | sed 's/^<<< //' | sort | uniq -c | awk '{ print $1 }' | sort | tr '\n' ' ')
 is "$(awk 'NR > 2 && $5 != "-" { print $1 }' "$out" | sort | tr '\n' ' ')" "$wanted" 'replies in bodies'
+
+# --- two headers are two columns and two members
+sendmail --by 'header["Subject"],header["From"]' --json
+is "$(head -n 1 "$out" | grep -o '"header[^:]*:' | tr '\n' ' ')" '"header[\"Subject\"]": "header[\"From\"]": ' 'members have the name as it was written'
+sendmail --by 'header["Subject"],header["From"]'
+like "$(sed -n 1p "$out")" '  header\["Subject"\] [|] header\["From"\]$' 'and so has the heading'
+
+# --- what cannot be read: a directory in the place of the recipients, and a list that is cut
+cp -a "$basic" "$tmp/cut"
+whole=$(find "$tmp/cut/queue/remote" -type f | sort | tail -n 1)
+first=$(find "$tmp/cut/queue/remote" -type f | sort | head -n 1)
+rm "$first" && mkdir "$first"
+printf 'Tcut@cut.example' >"$whole"
+run "$MTAQ" --clock 2026-11-20T12:00Z -q "qmail:$tmp/cut/queue" summary
+is "$status $(group '?') $(grep -c 'cut.example' "$out")" '1 2 0' 'unreadable recipients are no missing ones'
+is "$(awk '$5 == "?" { print $2 }' "$out")" 0 'and those of a cut list are not counted'
+
+# --- more values than can be grouped
+mkdir -p "$tmp/many/mqueue"
+{
+	printf 'V8\nT1768470000\nK0\nN0\nP1\nS<a@b>\n'
+	awk 'BEGIN { for (i = 0; i < 5000; i++) print "RPFD:<x@d" i ".example>" }'
+	echo .
+} >"$tmp/many/mqueue/qf60F90094016001"
+run "$MTAQ" --clock @1768478400 -q "sendmail:$tmp/many/mqueue" summary
+is "$status $(sed -n 2p "$out" | awk '{ print $1, $2, $5 }') $(wc -l <"$out")" '1 1 5000 TOTAL 2' 'too many values: in the total only'
+like "$(cat "$err")" '60F90094016001: too many values to count' 'and told'
 
 # --- mistakes
 for mistake in '--by nothing' '--by sender,' '--buckets 1' '--first 0s' '--labels 0' '--limit 3' '--top x'; do

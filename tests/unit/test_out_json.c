@@ -4,6 +4,7 @@
 
 #include "output.h"
 
+#include <mtaq/limits.h>
 #include <mtaq/sysio.h>
 
 #include <jansson.h>
@@ -320,6 +321,46 @@ static void test_manual_has_all_members(void **state)
 	fake_free(&f);
 }
 
+/* A status that many recipients share is printed for each: past LIMIT_MESSAGE_BYTES the message is
+ * told, and nothing of it printed; escaped, that is reached with less. */
+static void test_limit(void **state)
+{
+	static const struct {
+		size_t bytes;
+		int recipients;
+		char fill;
+		bool fits;
+	} rows[] = {
+	    {LIMIT_MESSAGE_BYTES / 8, 7, 'x', true},
+	    {LIMIT_MESSAGE_BYTES / 8, 8, 'x', false},
+	    {LIMIT_MESSAGE_BYTES / 8, 1, '\x01', true},
+	    {LIMIT_MESSAGE_BYTES / 8, 2, '\x01', false},
+	};
+	char *text = malloc(LIMIT_MESSAGE_BYTES / 8);
+
+	(void)state;
+	assert_non_null(text);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct output_options options = {.terminal = false};
+		struct output *o = output_new(&output_json, &options, NULL);
+		struct error err = ERROR_INIT;
+		struct fake f;
+		int r;
+
+		fake_init(&f, "sendmail");
+		memset(text, rows[i].fill, rows[i].bytes);
+		for (int k = 0; k < rows[i].recipients; k++)
+			fake_recipient(&f, "a@b", false)->status = slice_of(text, rows[i].bytes);
+		r = output_message(o, &f.c, &f.out, &err);
+		assert_int_equal(r, rows[i].fits ? 0 : -1);
+		assert_int_equal(err.code, rows[i].fits ? ERROR_NONE : ERROR_LIMIT);
+		assert_true(rows[i].fits || f.out.n == 0);
+		output_free(o);
+		fake_free(&f);
+	}
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +371,7 @@ int main(void)
 	    cmocka_unit_test(test_order_is_fixed),
 	    cmocka_unit_test(test_out_of_memory_leaves_nothing),
 	    cmocka_unit_test(test_manual_has_all_members),
+	    cmocka_unit_test(test_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

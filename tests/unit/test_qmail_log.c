@@ -2,6 +2,8 @@
 #include "logindex.h"
 #include "unit/qmail_box.h"
 
+#include <mtaq/limits.h>
+
 static const struct {
 	const char *line;
 	enum log_event_kind kind;
@@ -191,6 +193,42 @@ static void test_index(void **state)
 	buf_free(&b);
 }
 
+/* `starts` attempts, for different recipients that each get a result, or for one that never does.
+ */
+static void check_limit(unsigned starts, bool one, bool whole)
+{
+	const struct log_history *h;
+	struct indexed x;
+	struct buf b;
+
+	buf_init(&b);
+	buf_adds(&b, "1.000001 new msg 1147990\n");
+	for (unsigned i = 0; i < starts; i++) {
+		buf_printf(&b, "2.000001 starting delivery %u: msg 1147990 to local u%u\n", i,
+			   one ? 0 : i);
+		if (!one)
+			buf_printf(&b, "2.000001 delivery %u: deferral: later\n", i);
+	}
+	open_indexed(&x, buf_slice(&b));
+	h = history(&x, 1147990);
+	assert_non_null(h);
+	assert_int_equal(h->whole, whole);
+	assert_int_equal(h->count, one ? 1 : LIMIT_RECIPIENTS);
+	assert_int_equal(h->recipients[0].starts, one ? LIMIT_RECIPIENTS : 1);
+	close_indexed(&x);
+	buf_free(&b);
+}
+
+/* LIMIT_RECIPIENTS */
+static void test_index_limit(void **state)
+{
+	(void)state;
+	check_limit(LIMIT_RECIPIENTS, true, true);
+	check_limit(LIMIT_RECIPIENTS + 1, true, false);
+	check_limit(LIMIT_RECIPIENTS, false, true);
+	check_limit(LIMIT_RECIPIENTS + 1, false, false);
+}
+
 static void test_index_error(void **state)
 {
 	struct error e = ERROR_INIT;
@@ -251,10 +289,10 @@ static void test_same(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_lines),    cmocka_unit_test(test_addresses),
-	    cmocka_unit_test(test_schedule), cmocka_unit_test(test_history),
-	    cmocka_unit_test(test_index),    cmocka_unit_test(test_index_error),
-	    cmocka_unit_test(test_same),
+	    cmocka_unit_test(test_lines),	cmocka_unit_test(test_addresses),
+	    cmocka_unit_test(test_schedule),	cmocka_unit_test(test_history),
+	    cmocka_unit_test(test_index),	cmocka_unit_test(test_index_error),
+	    cmocka_unit_test(test_index_limit), cmocka_unit_test(test_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,7 +64,23 @@ static void test_groups(void **state)
 	assert_string_equal(groups("envid", &f, 0, false), "-|");
 	assert_string_equal(groups("channel,state", &f, 0, false), "-|queued|");
 	fake_failure(&f, PART_CONTROL_I, ERROR_SYSTEM, 0, "no");
-	assert_string_equal(groups("recipient.domain", &f, 0, false), "-|");
+	assert_string_equal(groups("recipient.domain", &f, 0, false), "?|");
+	f.needs[FIELD_CHANNEL] = 0;
+	assert_string_equal(groups("channel,state", &f, 0, false), "-|queued|");
+	fake_free(&f);
+}
+
+/* A NUL in a value does not end it. */
+static void test_nul(void **state)
+{
+	struct fake f;
+
+	(void)state;
+	fake_init(&f, "sendmail");
+	fake_recipient(&f, "x@a", false);
+	f.m.recipients[0].address = SLICE("x\0y@a\0");
+	assert_string_equal(groups("recipient,recipient.domain", &f, 0, false),
+			    "x\xef\xbf\xbdy@a\xef\xbf\xbd|a\xef\xbf\xbd|");
 	fake_free(&f);
 }
 
@@ -77,23 +93,58 @@ static void test_too_many(void **state)
 	char(*names)[32] = calloc(5000, sizeof *names);
 
 	(void)state;
+	assert_true(LIMIT_SUMMARY_VALUES < 5000);
 	fake_init(&f, "sendmail");
 	for (int i = 0; i < 5000; i++) {
 		snprintf(names[i], sizeof names[i], "x@d%d.example", i);
 		many[i].address = slice_from(names[i]);
 	}
 	f.m.recipients = many;
-	f.m.recipient_count = f.m.pending_count = 4096;
+	f.m.recipient_count = f.m.pending_count = LIMIT_SUMMARY_VALUES;
 	assert_int_equal(summary_parse(SLICE("recipient.domain"), &spec, &err), 0);
 	assert_int_equal(summary_keys(&spec, &f.c, &f.out), 0);
-	f.m.recipient_count = f.m.pending_count = 5000;
+	f.m.recipient_count = f.m.pending_count = LIMIT_SUMMARY_VALUES + 1;
 	assert_int_equal(summary_keys(&spec, &f.c, &f.out), -1);
-	/* 300 x 300 groups */
-	f.m.recipient_count = f.m.pending_count = 300;
+	/* 256 x 256 groups, and 257 x 257 */
+	assert_int_equal(LIMIT_SUMMARY_GROUPS, 256 * 256);
+	f.m.recipient_count = f.m.pending_count = 256;
 	assert_int_equal(summary_parse(SLICE("recipient"), &spec, &err), 0);
+	assert_int_equal(summary_keys(&spec, &f.c, &f.out), 0);
+	f.m.recipient_count = f.m.pending_count = 257;
 	assert_int_equal(summary_keys(&spec, &f.c, &f.out), -1);
 	free(many);
 	free(names);
+	fake_free(&f);
+}
+
+/* Few groups with long keys: what is written stays near LIMIT_SUMMARY_KEYS. */
+static void test_long_keys(void **state)
+{
+	enum { LONG = 1 << 20, COUNT = LIMIT_SUMMARY_KEYS / LONG };
+	struct summary_spec spec = {.exact = true};
+	struct error err = ERROR_INIT;
+	struct recipient many[COUNT + 9] = {{.done = false}};
+	char names[COUNT + 9][16], *text = malloc(LONG);
+	struct fake f;
+
+	(void)state;
+	fake_init(&f, "sendmail");
+	memset(text, 'x', LONG - 1);
+	text[LONG - 1] = '\0';
+	fake_status(&f, text);
+	for (int i = 0; i < COUNT + 9; i++) {
+		snprintf(names[i], sizeof names[i], "x@%d", i);
+		many[i].address = slice_from(names[i]);
+	}
+	f.m.recipients = many;
+	f.m.recipient_count = f.m.pending_count = COUNT - 1;
+	assert_int_equal(summary_parse(SLICE("recipient,status"), &spec, &err), 0);
+	assert_int_equal(summary_keys(&spec, &f.c, &f.out), 0);
+	buf_clear(&f.out);
+	f.m.recipient_count = f.m.pending_count = COUNT + 9;
+	assert_int_equal(summary_keys(&spec, &f.c, &f.out), -1);
+	assert_true(f.out.n < LIMIT_SUMMARY_KEYS + 2 * LONG);
+	free(text);
 	fake_free(&f);
 }
 
@@ -106,6 +157,8 @@ static void test_parse(void **state)
 	assert_int_equal(summary_parse(SLICE("sender,header[\"X-A\"]"), &spec, &err), 0);
 	assert_int_equal(spec.count, 2);
 	assert_true(slice_eq(spec.keys[1].argument, SLICE("X-A")));
+	assert_true(slice_eq(spec.names[0], SLICE("sender")));
+	assert_true(slice_eq(spec.names[1], SLICE("header[\"X-A\"]")));
 	assert_int_equal(summary_parse(SLICE("sender,nothing"), &spec, &err), -1);
 	assert_int_equal(err.offset, 7);
 	for (spec.count = 0, err = ERROR_INIT; spec.count < SUMMARY_KEYS;)
@@ -144,6 +197,9 @@ static void test_tally(void **state)
 	summary_measure(&spec, &f.c, &one);
 	assert_int_equal(one.bytes, 0);
 	summary_add(&total, &one);
+	fake_failure(&f, PART_CONTROL_I, ERROR_SYSTEM, 0, "cut");
+	summary_measure(&spec, &f.c, &one);
+	assert_int_equal(one.recipients, 0);
 	assert_int_equal(total.messages, 3);
 	assert_int_equal(total.bytes, 2468);
 	assert_true(total.aged);
@@ -155,10 +211,9 @@ static void test_tally(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_groups),
-	    cmocka_unit_test(test_too_many),
-	    cmocka_unit_test(test_parse),
-	    cmocka_unit_test(test_tally),
+	    cmocka_unit_test(test_groups),    cmocka_unit_test(test_nul),
+	    cmocka_unit_test(test_too_many),  cmocka_unit_test(test_parse),
+	    cmocka_unit_test(test_long_keys), cmocka_unit_test(test_tally),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
