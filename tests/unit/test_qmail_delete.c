@@ -266,8 +266,14 @@ static void end_all(struct box *b)
 	act_shell(b, "rm info/*/* remote/*/* local/*/* mess/*/* bounce/*");
 }
 
+static void deliver_first(struct box *b)
+{
+	act_shell(b, "printf D | dd of=$(grep -l anna@grey remote/*/*) conv=notrunc 2>/dev/null");
+}
+
 /* A failure that is noted in this moment goes into the trash too; a message that ends in this
- * moment is not counted as deleted, and leaves nothing there. */
+ * moment is not counted as deleted, and leaves nothing there; nor one of which somebody gets it in
+ * this moment, who would get it again from the trash. */
 static void test_live_meanwhile(void **state)
 {
 	struct slice text;
@@ -276,15 +282,22 @@ static void test_live_meanwhile(void **state)
 	int fd;
 
 	(void)state;
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
+		static const struct {
+			void (*meanwhile)(struct box *b);
+			int result;
+		} cases[] = {{append_note, ACT_DONE},
+			     {new_note, ERROR_BUSY},
+			     {end_all, ERROR_GONE},
+			     {deliver_first, ERROR_BUSY}};
+
 		world_open(&w, "basic.tar", OP_DELETE);
 		n = act_own_number(&w.b, NOTED);
 		fd = act_send_starts(&w.b);
 		w.t.when = BEFORE_COMMIT;
-		w.t.meanwhile = i == 0 ? append_note : i == 1 ? new_note : end_all;
-		assert_int_equal(act_on(&w.t, n), i == 0   ? ACT_DONE
-						  : i == 1 ? ERROR_BUSY
-							   : ERROR_GONE);
+		w.t.meanwhile = cases[i].meanwhile;
+		assert_int_equal(act_on(&w.t, n), cases[i].result);
+		assert_int_equal(act_exists(&w.b, FILE_BOUNCE, n), i == 1 || i == 3);
 		assert_int_equal(trash_count(&w), i == 0 ? 5 : 0);
 		if (i == 0) {
 			text = act_shell(&w.b, "cat ../trash/*.bounce");
