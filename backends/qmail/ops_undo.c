@@ -16,6 +16,7 @@ struct undo {
 	struct marks pending, done; /* marks to T, and to D */
 	const json_t **notes, **moved;
 	size_t note_count, moved_count;
+	struct note note; /* the one that was put back */
 	struct envelope_edit edit;
 	bool lost;	   /* something cannot be taken back at all */
 	bool takes_a_note; /* the sender would not be told */
@@ -186,13 +187,13 @@ static int set_times(struct action *a, struct held *h, const struct undo *u, str
 	return u->set_info ? qmail_age_set(a, p->info, u->info_to, err) : 0;
 }
 
-static int set_notes(struct action *a, struct held *h, const struct undo *u, struct error *err)
+static int set_notes(struct action *a, struct held *h, struct undo *u, struct error *err)
 {
 	for (size_t i = 0; i < u->note_count; i++)
-		if (note_back(a, h, u->notes[i], err) < 0)
+		if (note_back(a, h, u->notes[i], &u->note, err) < 0)
 			return -1;
 	for (size_t i = 0; i < u->moved_count; i++)
-		if (note_moved_back(a, h, u->moved[i], err) < 0)
+		if (note_moved_back(a, h, u->moved[i], &u->note, err) < 0)
 			return -1;
 	return 0;
 }
@@ -203,6 +204,15 @@ static int set_pending(struct action *a, struct held *h, const struct undo *u, s
 	if (marks_set(a, h, &u->pending, err) < 0)
 		return -1;
 	return u->pending.count && u->takes_a_note ? qmail_sync(a, err) : 0;
+}
+
+static int check_at_end(struct action *a, struct held *h, const struct undo *u, struct error *err)
+{
+	if (pin_check(a, h, err) == 0)
+		return 0;
+	if (err->code == ERROR_GONE)
+		note_withdraw(a, h, &u->note);
+	return -1;
 }
 
 int qmail_undo_commit(struct action *a, struct held *h, struct error *err)
@@ -218,5 +228,5 @@ int qmail_undo_commit(struct action *a, struct held *h, struct error *err)
 	if (set_times(a, h, u, err) < 0)
 		return -1;
 	h->committed = true;
-	return had_edit ? 0 : pin_check(a, h, err);
+	return had_edit ? 0 : check_at_end(a, h, u, err);
 }

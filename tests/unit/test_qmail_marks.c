@@ -1,5 +1,10 @@
-/* drop and bounce on recorded queues, and taking them back. */
+/*
+ * drop and bounce on recorded queues, and taking them back. Between the note and the marks there is
+ * a place where qmail may do something (the linker's --wrap).
+ */
 #include "unit/qmail_act.h"
+
+#include "../../backends/qmail/marks.h"
 
 enum { NOW = 1795174000 };
 
@@ -11,6 +16,19 @@ enum {
 	ONE = 1148240,
 	DOUBLE = 1148224
 };
+
+static void (*before_marks)(struct box *b);
+static struct box *box_of_marks;
+
+int __real_marks_set(struct action *a, struct held *h, const struct marks *m, struct error *err);
+int __wrap_marks_set(struct action *a, struct held *h, const struct marks *m, struct error *err);
+
+int __wrap_marks_set(struct action *a, struct held *h, const struct marks *m, struct error *err)
+{
+	if (before_marks)
+		before_marks(box_of_marks);
+	return __real_marks_set(a, h, m, err);
+}
 
 static struct act on(struct box *b, enum op op)
 {
@@ -401,6 +419,43 @@ static void test_bounce_live(void **state)
 	box_close(&b);
 }
 
+/* qmail-send looked for a note before ours was there, and goes on with removing the message. */
+static void end_after_look(struct box *b)
+{
+	act_shell(b, "[ -z \"$(ls bounce)\" ] || rm -f info/*/* remote/*/* local/*/* mess/*/*");
+}
+
+/* Such a note, of a bounce or of the undo of its undo, goes again. */
+static void test_bounce_withdrawn(void **state)
+{
+	struct box b;
+	struct act t;
+	uint64_t n;
+	int fd;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		box_open(&b, "basic.tar");
+		act_shell(&b, "rm bounce/*");
+		n = act_own_number(&b, MIXED);
+		fd = act_send_starts(&b);
+		t = on(&b, OP_BOUNCE);
+		box_of_marks = &b;
+		if (i == 1) {
+			assert_int_equal(act_on(&t, n), ACT_DONE);
+			assert_int_equal(act_undo(&t, n), ACT_DONE);
+			assert_false(act_exists(&b, FILE_BOUNCE, n));
+		}
+		before_marks = end_after_look;
+		assert_int_equal(i ? act_undo(&t, n) : act_on(&t, n), ERROR_GONE);
+		before_marks = NULL;
+		assert_int_equal(act_shell(&b, "ls -A bounce").n, 0);
+		close(fd);
+		act_free(&t);
+		box_close(&b);
+	}
+}
+
 /* The sender is not told that one failed who has it. When the note was prepared already nothing is
  * done; by the next try all is told of the others, and undo makes none but these pending. */
 static void test_bounce_meanwhile(void **state)
@@ -560,6 +615,7 @@ int main(void)
 	    cmocka_unit_test(test_bounce_more),
 	    cmocka_unit_test(test_bounce_again),
 	    cmocka_unit_test(test_bounce_live),
+	    cmocka_unit_test(test_bounce_withdrawn),
 	    cmocka_unit_test(test_bounce_meanwhile),
 	    cmocka_unit_test(test_bounce_live_undo),
 	    cmocka_unit_test(test_bounce_silent),
