@@ -20,7 +20,7 @@ struct wanted {
 	struct message_entry entry;
 	struct slice line; /* of the journal */
 	int64_t data_mtime_ns;
-	const char *folder; /* restore only */
+	const char *folder; /* restore, and undo of a delete: where its copy lies */
 	struct slice id;
 };
 
@@ -224,6 +224,7 @@ static void plan_found(struct undo *u, const struct queue *q, enum op op, const 
 		     (struct wanted){.entry = *e,
 				     .line = line,
 				     .data_mtime_ns = it->data_mtime_ns,
+				     .folder = op == OP_UNDO ? it->trash.p : NULL,
 				     .id = it->id});
 }
 
@@ -324,7 +325,8 @@ static void plan_record(struct undo *u, const struct journal_record *r)
 		plan_delete(u, q, &it, r->intent);
 	else if (r->op == OP_MOVE)
 		plan_move(u, q, &it, r->intent);
-	else if (r->op == OP_RESTORE)
+	else if (r->op == OP_RESTORE || (r->op == OP_UNDO && it.trash.p))
+		/* it has no copy any more: it is deleted anew, not only marked again */
 		plan_change(u, q, r->op, OP_DELETE, &it, r->intent);
 	else if (r->op != OP_SAVE)
 		plan_change(u, q, r->op, OP_UNDO, &it, r->intent);
@@ -352,6 +354,7 @@ static void attach(struct undo *u, const struct undo_group *g, struct plan *p)
 		if (k == g->count)
 			break;
 		item->intent = g->list[k].line;
+		item->folder = g->list[k].folder;
 		if (g->list[k].data_mtime_ns &&
 		    g->list[k].data_mtime_ns != item->identity.data_mtime_ns)
 			cannot(u, item->id, &u->counts.changed, "another message has its id now");

@@ -300,23 +300,32 @@ static int open_moved(struct held *h, const json_t *change, struct stat *st, str
 	return fd;
 }
 
+static int read_moved(struct held *h, const json_t *change, struct slice *out, struct stat *st,
+		      struct error *err)
+{
+	int r, fd = open_moved(h, change, st, err);
+
+	if (fd < 0)
+		return -1;
+	r = sys_read_all(fd, 0, LIMIT_CONTROL_BYTES, &h->arena, "its note", out, err);
+	sys_close(fd);
+	return r;
+}
+
+/* What was written since, of a delivery that was under way, stays: the old one comes after it. */
 int note_moved_plan(struct action *a, struct held *h, const json_t *change, struct error *err)
 {
+	struct slice old = SLICE(""), text;
+	int there = read_note(a, h, NULL, &old, err);
 	struct stat st;
-	int there = qmail_stat(queue_qmail(a->queue), FILE_BOUNCE, held_pin(h)->n, &st, err);
 	json_t *back;
-	int fd;
 
 	if (there < 0)
 		return -1;
-	if ((there > 0) == was_moved(change))
+	if (was_moved(change) ? read_moved(h, change, &text, &st, NULL) < 0 ||
+				    (there && slice_find(old, text) != SIZE_MAX)
+			      : !there)
 		return 0;
-	if (was_moved(change)) {
-		fd = open_moved(h, change, &st, NULL);
-		sys_close(fd);
-		if (fd < 0)
-			return 0;
-	}
 	back = json_deep_copy(change);
 	json_object_set(back, "before", json_object_get(change, "after"));
 	json_object_set(back, "after", json_object_get(change, "before"));
@@ -328,17 +337,12 @@ int note_moved_back(struct action *a, struct held *h, const json_t *change, stru
 {
 	struct new_file as = new_file_as(a, FILE_BOUNCE);
 	struct stat st;
-	int fd, r;
+	int r;
 
 	*out = (struct note){.make = true};
 	if (!was_moved(change))
 		return step_unlink(a, FILE_BOUNCE, held_pin(h)->n, err) < 0 ? -1 : 0;
-	fd = open_moved(h, change, &st, err);
-	if (fd < 0)
-		return -1;
-	r = sys_read_all(fd, 0, LIMIT_CONTROL_BYTES, &h->arena, "its note", &out->text, err);
-	sys_close(fd);
-	if (r < 0)
+	if (read_moved(h, change, &out->text, &st, err) < 0)
 		return -1;
 	as.mtime = &st.st_mtim;
 	if (new_file_write(a, FILE_BOUNCE, held_pin(h)->n, out->text, &as, err) < 0)

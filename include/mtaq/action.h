@@ -30,8 +30,8 @@
  * GONE, STALE (not the one that was chosen), UNSUPPORTED (not applicable), anything else failed.
  *
  * Undo: expire, bounce, requeue, hold, release and drop are taken back by OP_UNDO; delete by
- * OP_RESTORE (by OP_UNDO where the message is still in its queue: a live qmail); move by OP_MOVE
- * the other way; restore by OP_DELETE. All through the same steps, journalled as what they are, so
+ * OP_RESTORE (by OP_UNDO where the message is still in its queue: a live qmail; its copy then goes);
+ * move by OP_MOVE the other way; restore, and an OP_UNDO of a delete, by OP_DELETE. All through the same steps, journalled as what they are, so
  * that an undo can be undone.
  */
 #ifndef MTAQ_ACTION_H
@@ -139,7 +139,7 @@ struct plan_item {
 	bool named;	 /* its id was given, or the expression names state: CELL_NAMED applies */
 	/* Where it comes from when no selection chose it; the pipeline's. */
 	struct slice intent; /* undo: line of the journal that is taken back */
-	const char *folder;  /* restore: directory where it lies saved */
+	const char *folder;  /* restore, undo of a delete: directory where it lies saved */
 };
 
 /* A message in a folder of the trash or of save: see mtaq/saved.h. */
