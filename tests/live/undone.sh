@@ -53,7 +53,7 @@ acts '1 message matched: 1 deleted' delete -f "undo-early@$local"
 delete_run=$last_run
 acts '1 message matched: 1 undone' undo "$delete_run"
 undo_run=$last_run
-is "$(look trash list --trash "$LIVE/trash")" '' 'undo of delete, early: nothing is in the trash'
+unlike "$(look trash list --trash "$LIVE/trash")" "$early" 'undo of delete, early: it is not in the trash'
 policy "u2@$remote" success
 alarm
 arrives "u2@$remote" 1 'undo of delete, early: one has it'
