@@ -1,6 +1,8 @@
 /* Planning an undo: see undo.h. Which operation takes which back is told in mtaq/action.h. */
 #include "undo.h"
 
+#include "journal.h"
+
 #include <mtaq/jsonbytes.h>
 #include <mtaq/saved.h>
 
@@ -294,6 +296,10 @@ static void plan_change(struct undo *u, const struct queue *q, enum op op, enum 
 		cannot(u, it->id, &u->counts.not_applicable, "this MTA has no way back from that");
 		return;
 	}
+	if (by == OP_UNDO && undone_has(&u->undone, u->file->run, it->queue, it->id)) {
+		already(u);
+		return;
+	}
 	n = find(u, q, it, &e);
 	if (n == 0)
 		gone(u, it->id);
@@ -461,6 +467,8 @@ bool undo_plan(struct undo *u, struct run *run, const struct journal_file *file)
 	u->its_queues = undo_use_queues(run, file);
 	if (queues_open(run, &u->queues) == 0)
 		return false;
+	undone_read(&u->undone, run->globals.journal ? run->globals.journal : JOURNAL_DIR,
+		    file->run);
 	for (size_t i = 0; i < file->count; i++)
 		if (maybe_done(file->records[i].result))
 			plan_record(u, &file->records[i]);
@@ -482,5 +490,6 @@ void undo_free(struct undo *u)
 	}
 	free(u->plans);
 	free(u->groups);
+	undone_free(&u->undone);
 	queues_close(&u->queues);
 }

@@ -94,6 +94,12 @@ finish "u4@$remote" deferral
 ends_as "u4@$remote" deferral 'undo in flight: it ends'
 acts '1 message matched: 1 undone' undo "$drop_run"
 policy "u4@$remote" success
+alarm
+arrives "u4@$remote" 1 'undo in flight: one has it'
+ends_as "u5@$remote" 'deferral deferral' 'undo in flight: the other is tried'
+acts '1 message matched: 1 already so' undo "$drop_run"
+is "$(records remote)" "Du4@$remote
+Tu5@$remote" 'undo once more: nothing is done'
 policy "u5@$remote" success
 alarm
 vanishes "undo-flight@$local" 'undo in flight: the message ends'
