@@ -108,6 +108,8 @@ uint64_t action_journal_intent(struct batch_run *b, const struct held *h)
 
 	if (line && a->trash_fd >= 0)
 		json_object_set_new(line, "trash", json_bytes(slice_from(a->trash_path)));
+	if (line && a->op == OP_UNDO && h->item->folder)
+		json_object_set_new(line, "trash", json_bytes(slice_from(h->item->folder)));
 	if (line && a->args->target)
 		add_target(line, a->args->target);
 	if (line && h->moved_id.p)

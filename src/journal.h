@@ -8,6 +8,7 @@
  *	{"n", "op", "queue", "dir", "id", "sender", "identity": {...}, "changes": [...], "trash",
  *	 "target"}
  *		an intent, one per message, numbered from 1; trash and target only when there is one
+ *		(trash of an undo: where the copy lay that it took away)
  *	{"result", "n", "time", "error"}
  *		"done", "asked", "failed", or "unsure": done, but not known to be on disk
  *	{"end": true, "time", "counts": {...}}

@@ -1,6 +1,8 @@
 /* Planning an undo: see undo.h. Which operation takes which back is told in mtaq/action.h. */
 #include "undo.h"
 
+#include "journal.h"
+
 #include <mtaq/jsonbytes.h>
 #include <mtaq/saved.h>
 
@@ -20,7 +22,7 @@ struct wanted {
 	struct message_entry entry;
 	struct slice line; /* of the journal */
 	int64_t data_mtime_ns;
-	const char *folder; /* restore only */
+	const char *folder; /* restore, and undo of a delete: where its copy lies */
 	struct slice id;
 };
 
@@ -225,6 +227,7 @@ static void plan_found(struct undo *u, const struct queue *q, enum op op, const 
 		     (struct wanted){.entry = *e,
 				     .line = line,
 				     .data_mtime_ns = it->data_mtime_ns,
+				     .folder = op == OP_UNDO ? it->trash.p : NULL,
 				     .id = it->id});
 }
 
@@ -296,6 +299,10 @@ static void plan_change(struct undo *u, const struct queue *q, enum op op, enum 
 		cannot(u, it->id, &u->counts.not_applicable, "this MTA has no way back from that");
 		return;
 	}
+	if (by == OP_UNDO && undone_has(&u->undone, u->file->run, it->queue, it->id)) {
+		already(u);
+		return;
+	}
 	n = find(u, q, it, &e);
 	if (n == 0)
 		gone(u, it->id);
@@ -327,7 +334,8 @@ static void plan_record(struct undo *u, const struct journal_record *r)
 		plan_delete(u, q, &it, r->intent);
 	else if (r->op == OP_MOVE)
 		plan_move(u, q, &it, r->intent);
-	else if (r->op == OP_RESTORE)
+	else if (r->op == OP_RESTORE || (r->op == OP_UNDO && it.trash.p))
+		/* it has no copy any more: it is deleted anew, not only marked again */
 		plan_change(u, q, r->op, OP_DELETE, &it, r->intent);
 	else if (r->op != OP_SAVE)
 		plan_change(u, q, r->op, OP_UNDO, &it, r->intent);
@@ -355,6 +363,7 @@ static void attach(struct undo *u, const struct undo_group *g, struct plan *p)
 		if (k == g->count)
 			break;
 		item->intent = g->list[k].line;
+		item->folder = g->list[k].folder;
 		if (g->list[k].data_mtime_ns &&
 		    g->list[k].data_mtime_ns != item->identity.data_mtime_ns)
 			cannot(u, item->id, &u->counts.changed, "another message has its id now");
@@ -462,6 +471,8 @@ bool undo_plan(struct undo *u, struct run *run, const struct journal_file *file)
 	u->its_queues = undo_use_queues(run, file);
 	if (queues_open(run, &u->queues) == 0)
 		return false;
+	undone_read(&u->undone, run->globals.journal ? run->globals.journal : JOURNAL_DIR,
+		    file->run);
 	for (size_t i = 0; i < file->count; i++)
 		if (maybe_done(file->records[i].result))
 			plan_record(u, &file->records[i]);
@@ -483,5 +494,6 @@ void undo_free(struct undo *u)
 	}
 	free(u->plans);
 	free(u->groups);
+	undone_free(&u->undone);
 	queues_close(&u->queues);
 }

@@ -10,6 +10,7 @@
 
 #include "journal_read.h"
 #include "pipeline.h"
+#include "undone.h"
 
 struct undo_group;
 
@@ -17,7 +18,8 @@ struct undo {
 	struct run *run;
 	const struct journal_file *file;
 	struct queue_list queues;
-	bool its_queues;	   /* those that the run names, not the user */
+	bool its_queues; /* those that the run names, not the user */
+	struct undone undone;
 	struct undo_group *groups; /* private */
 	size_t count, room;
 	struct plan *plans; /* undo.count of them; the pipeline frees what is in them */

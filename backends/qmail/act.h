@@ -143,6 +143,7 @@ int qmail_restore_commit(struct action *a, struct held *h, struct error *err);
 int qmail_restore_finish(struct action *a, struct held *h, struct error *err);
 int qmail_undo_prepare(struct action *a, struct held *h, struct error *err);
 int qmail_undo_commit(struct action *a, struct held *h, struct error *err);
+int qmail_undo_finish(struct action *a, struct held *h, struct error *err);
 
 /* ---- changes.c: what goes into the journal ---- */
 

@@ -207,6 +207,9 @@ struct send_process {
 struct send_process send_find(const struct queue_qmail *q);
 /* Is that process still the same one, and not another of its number. */
 bool send_still_there(const struct send_process *p);
+/* Has another process one of these files open. `names`: their last parts, as far as they are known
+ * to it. False as well where that cannot be told. */
+bool open_elsewhere(const char *const *names, const struct stat *files, size_t count);
 /* Does a qmail-send work in the queue's directory, whatever it has locked: 1, 0, -1 cannot tell. */
 int send_in_directory(const struct queue_qmail *q);
 /* send_find().running, asked once. */

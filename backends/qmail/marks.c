@@ -79,7 +79,8 @@ int marks_note(struct held *h, const struct marks *m, struct error *err)
 static int read_type(struct held *h, const struct mark *k, struct error *err)
 {
 	size_t n = k->address.n + 2;
-	char *p = arena_alloc(&h->arena, n);
+	char room[1024]; /* those that qmail-queue lets in */
+	char *p = n <= sizeof room ? room : arena_alloc(&h->arena, n);
 	ssize_t got = p ? sys_pread(held_pin(h)->channel[k->channel], p, n, k->at) : -1;
 
 	if (got < 0)
@@ -117,6 +118,11 @@ int mark_back(struct held *h, const json_t *change, struct mark *out, struct err
 	return type == out->to ? MARK_BACK_ALREADY : type == out->from ? MARK_BACK : MARK_LOST;
 }
 
+static int changed(struct error *err)
+{
+	return error_set(err, ERROR_STALE, "its recipients have changed");
+}
+
 static int set_one(struct held *h, const struct mark *k, struct error *err)
 {
 	int type = read_type(h, k, err), fd = held_pin(h)->channel[k->channel];
@@ -125,7 +131,7 @@ static int set_one(struct held *h, const struct mark *k, struct error *err)
 	if (type < 0 || type == k->to)
 		return type < 0 ? -1 : 0;
 	if (type != k->from)
-		return error_set(err, ERROR_STALE, "its recipients have changed");
+		return changed(err);
 	do
 		put = pwrite(fd, &k->to, 1, k->at);
 	while (put < 0 && errno == EINTR);
@@ -136,6 +142,21 @@ static int set_one(struct held *h, const struct mark *k, struct error *err)
 }
 
 /* ---- all of them ---- */
+
+int marks_check(struct held *h, const struct marks *m, struct error *err)
+{
+	for (size_t i = 0; i < m->count; i++) {
+		int type = read_type(h, &m->list[i], err);
+
+		if (type < 0)
+			return -1;
+		if (type == m->list[i].to)
+			return error_set(err, ERROR_BUSY, "qmail-send is at work on it");
+		if (type != m->list[i].from)
+			return changed(err);
+	}
+	return 0;
+}
 
 /* While qmail-send is stopped a channel file's time is the plan for its next attempt. */
 static int keep_time(struct action *a, const struct pin *p, int channel, struct error *err)

@@ -35,6 +35,9 @@ int marks_note(struct held *h, const struct marks *m, struct error *err);
 /* The mark that takes a change back. -1 with err. */
 enum mark_back { MARK_LOST, MARK_BACK, MARK_BACK_ALREADY };
 int mark_back(struct held *h, const json_t *change, struct mark *out, struct error *err);
+/* Do all records still read as when they were planned? ERROR_BUSY: one was done meanwhile. To be
+ * asked before the first thing that tells of them, or takes a copy for good. */
+int marks_check(struct held *h, const struct marks *m, struct error *err);
 /* Set them all. What is so already is passed over. */
 int marks_set(struct action *a, struct held *h, const struct marks *m, struct error *err);
 const char *channel_file_name(int channel);

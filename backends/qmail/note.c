@@ -142,13 +142,19 @@ static int append(struct action *a, struct held *h, struct slice text, struct er
 	return r;
 }
 
-/* It must not be left behind for the next message of that number. */
+/* Before qmail-send removes info it sends bounce/N and removes it: one that is there when info is
+ * gone was made after that look. The number is held (pin_by_path), so it is no other message's. */
+void note_withdraw(struct action *a, struct held *h, const struct note *n)
+{
+	if (n->made)
+		step_unlink(a, FILE_BOUNCE, held_pin(h)->n, NULL);
+}
+
 static int check_alive(struct action *a, struct held *h, const struct note *n, struct error *err)
 {
 	if (pin_check(a, h, err) == 0)
 		return 0;
-	if (n->make)
-		step_unlink(a, FILE_BOUNCE, held_pin(h)->n, NULL);
+	note_withdraw(a, h, n);
 	return -1;
 }
 
@@ -166,6 +172,7 @@ int note_publish(struct action *a, struct held *h, struct note *n, struct error 
 	if (made == 0)
 		return append(a, h, n->text, err);
 	n->written = false;
+	n->made = true;
 	if (check_alive(a, h, n, err) < 0)
 		return -1;
 	return step_sync(a, FILE_BOUNCE, held_pin(h)->n, err);
@@ -250,17 +257,17 @@ static int erase(struct action *a, struct held *h, struct slice text, struct err
 	return r;
 }
 
-int note_back(struct action *a, struct held *h, const json_t *change, struct error *err)
+int note_back(struct action *a, struct held *h, const json_t *change, struct note *out,
+	      struct error *err)
 {
-	struct note n = {.text = change_text(h, change),
-			 .make = json_is_true(json_object_get(change, "made"))};
-
-	if (!adds(change) && n.make)
+	*out = (struct note){.text = change_text(h, change),
+			     .make = json_is_true(json_object_get(change, "made"))};
+	if (!adds(change) && out->make)
 		return step_unlink(a, FILE_BOUNCE, held_pin(h)->n, err) < 0 ? -1 : 0;
 	if (!adds(change))
-		return erase(a, h, n.text, err);
-	if (note_write(a, h, &n, err) < 0 || note_publish(a, h, &n, err) < 0) {
-		note_discard(a, h, &n);
+		return erase(a, h, out->text, err);
+	if (note_write(a, h, out, err) < 0 || note_publish(a, h, out, err) < 0) {
+		note_discard(a, h, out);
 		return -1;
 	}
 	return 0;
@@ -293,50 +300,55 @@ static int open_moved(struct held *h, const json_t *change, struct stat *st, str
 	return fd;
 }
 
+static int read_moved(struct held *h, const json_t *change, struct slice *out, struct stat *st,
+		      struct error *err)
+{
+	int r, fd = open_moved(h, change, st, err);
+
+	if (fd < 0)
+		return -1;
+	r = sys_read_all(fd, 0, LIMIT_CONTROL_BYTES, &h->arena, "its note", out, err);
+	sys_close(fd);
+	return r;
+}
+
+/* What was written since, of a delivery that was under way, stays: the old one comes after it. */
 int note_moved_plan(struct action *a, struct held *h, const json_t *change, struct error *err)
 {
+	struct slice old = SLICE(""), text;
+	int there = read_note(a, h, NULL, &old, err);
 	struct stat st;
-	int there = qmail_stat(queue_qmail(a->queue), FILE_BOUNCE, held_pin(h)->n, &st, err);
 	json_t *back;
-	int fd;
 
 	if (there < 0)
 		return -1;
-	if ((there > 0) == was_moved(change))
+	if (was_moved(change) ? read_moved(h, change, &text, &st, NULL) < 0 ||
+				    (there && slice_find(old, text) != SIZE_MAX)
+			      : !there)
 		return 0;
-	if (was_moved(change)) {
-		fd = open_moved(h, change, &st, NULL);
-		sys_close(fd);
-		if (fd < 0)
-			return 0;
-	}
 	back = json_deep_copy(change);
 	json_object_set(back, "before", json_object_get(change, "after"));
 	json_object_set(back, "after", json_object_get(change, "before"));
 	return change_add(h, back, err) < 0 ? -1 : 1;
 }
 
-int note_moved_back(struct action *a, struct held *h, const json_t *change, struct error *err)
+int note_moved_back(struct action *a, struct held *h, const json_t *change, struct note *out,
+		    struct error *err)
 {
 	struct new_file as = new_file_as(a, FILE_BOUNCE);
-	struct note n = {.make = true};
 	struct stat st;
-	int fd, r;
+	int r;
 
+	*out = (struct note){.make = true};
 	if (!was_moved(change))
 		return step_unlink(a, FILE_BOUNCE, held_pin(h)->n, err) < 0 ? -1 : 0;
-	fd = open_moved(h, change, &st, err);
-	if (fd < 0)
-		return -1;
-	r = sys_read_all(fd, 0, LIMIT_CONTROL_BYTES, &h->arena, "its note", &n.text, err);
-	sys_close(fd);
-	if (r < 0)
+	if (read_moved(h, change, &out->text, &st, err) < 0)
 		return -1;
 	as.mtime = &st.st_mtim;
-	if (new_file_write(a, FILE_BOUNCE, held_pin(h)->n, n.text, &as, err) < 0)
+	if (new_file_write(a, FILE_BOUNCE, held_pin(h)->n, out->text, &as, err) < 0)
 		return -1;
-	n.written = true;
-	r = note_publish(a, h, &n, err);
-	note_discard(a, h, &n);
+	out->written = true;
+	r = note_publish(a, h, out, err);
+	note_discard(a, h, out);
 	return r;
 }

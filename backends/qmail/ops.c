@@ -47,7 +47,7 @@ const struct backend_actions qmail_actions = {
 		     STEPS(move), .finish = qmail_move_finish},
     .ops[OP_SAVE] = {CELLS(CELL_YES, CELL_YES, CELL_YES, CELL_NA), BOTH, STEPS(save)},
     .ops[OP_RESTORE] = {BOTH, BACK, STEPS(restore), .finish = qmail_restore_finish},
-    .ops[OP_UNDO] = {BOTH, BACK, STEPS(undo)},
+    .ops[OP_UNDO] = {BOTH, BACK, STEPS(undo), .finish = qmail_undo_finish},
     .run_begin = qmail_run_begin,
     .run_end = qmail_run_end,
     .mend = qmail_mend,

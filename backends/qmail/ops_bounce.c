@@ -27,29 +27,28 @@ static void let_go(struct action *a, struct held *h)
 	preprocess_discard(a, h, &b->preprocess);
 }
 
-static int pending_addresses(struct held *h, const struct slice **out, size_t *count,
-			     struct error *err)
+/* Those that are pending: of a new one by what was loaded, else exactly those that are marked. */
+static size_t list_pending(const struct held *h, const struct marks *marks, struct slice *list)
 {
 	const struct message *m = &h->message;
-	struct slice *list = arena_array(&h->arena, m->recipient_count + 1, sizeof *list);
+	size_t count = 0;
 
-	*count = 0;
-	*out = list;
-	if (!list)
-		return error_set(err, ERROR_LIMIT, "out of memory");
-	for (size_t i = 0; i < m->recipient_count; i++)
+	for (size_t i = 0; i < marks->count; i++)
+		list[count++] = marks->list[i].address;
+	for (size_t i = 0; held_pin(h)->todo >= 0 && i < m->recipient_count; i++)
 		if (!m->recipients[i].done)
-			list[(*count)++] = m->recipients[i].raw;
-	return 0;
+			list[count++] = m->recipients[i].raw;
+	return count;
 }
 
 static int plan_note(struct action *a, struct held *h, struct bounce *b, struct error *err)
 {
-	const struct slice *list;
-	size_t count;
+	size_t room = h->message.recipient_count + b->marks.count + 1, count;
+	struct slice *list = arena_array(&h->arena, room, sizeof *list);
 
-	if (pending_addresses(h, &list, &count, err) < 0)
-		return -1;
+	if (!list)
+		return error_set(err, ERROR_LIMIT, "out of memory");
+	count = list_pending(h, &b->marks, list);
 	if (count == 0)
 		return error_set(err, ERROR_UNSUPPORTED, "it has no pending recipient");
 	if (note_plan(a, h, list, count, &b->note, err) < 0)
@@ -69,13 +68,6 @@ static int prepare_new(struct action *a, struct held *h, struct bounce *b, struc
 	return a->dry_run ? 0 : preprocess_write(a, h, &b->preprocess, birth, err);
 }
 
-static int prepare_queued(struct held *h, struct bounce *b, struct error *err)
-{
-	if (marks_plan(h, NULL, NULL, &b->marks, err) < 0)
-		return -1;
-	return marks_note(h, &b->marks, err);
-}
-
 int qmail_bounce_prepare(struct action *a, struct held *h, struct error *err)
 {
 	struct bounce *b = arena_zalloc(&h->arena, sizeof *b);
@@ -84,26 +76,39 @@ int qmail_bounce_prepare(struct action *a, struct held *h, struct error *err)
 	if (!b)
 		return error_set(err, ERROR_LIMIT, "out of memory");
 	if (qmail_check_silent(a, h, err) < 0 || pin_by_path(a, h, err) < 0 ||
-	    pin_recipients_known(h, err) < 0 || plan_note(a, h, b, err) < 0)
+	    pin_recipients_known(h, err) < 0 || marks_plan(h, NULL, NULL, &b->marks, err) < 0 ||
+	    plan_note(a, h, b, err) < 0)
 		return -1;
 	held_pin(h)->op = b;
 	held_pin(h)->let_go = let_go;
-	r = held_pin(h)->todo >= 0 ? prepare_new(a, h, b, err) : prepare_queued(h, b, err);
+	r = held_pin(h)->todo >= 0 ? prepare_new(a, h, b, err) : marks_note(h, &b->marks, err);
 	if (r == 0 && !a->dry_run)
 		r = note_write(a, h, &b->note, err);
 	return r < 0 ? -1 : 1;
+}
+
+static int check_at_end(struct action *a, struct held *h, struct error *err)
+{
+	const struct bounce *b = held_pin(h)->op;
+
+	if (pin_check(a, h, err) == 0)
+		return 0;
+	if (err->code == ERROR_GONE)
+		note_withdraw(a, h, &b->note);
+	return -1;
 }
 
 int qmail_bounce_commit(struct action *a, struct held *h, struct error *err)
 {
 	struct bounce *b = held_pin(h)->op;
 
-	if (pin_check(a, h, err) < 0 || note_publish(a, h, &b->note, err) < 0)
+	if (pin_check(a, h, err) < 0 || marks_check(h, &b->marks, err) < 0 ||
+	    note_publish(a, h, &b->note, err) < 0)
 		return -1;
 	h->committed = true;
 	if (held_pin(h)->todo >= 0)
 		return preprocess_commit(a, h, err);
 	if (marks_set(a, h, &b->marks, err) < 0)
 		return -1;
-	return pin_check(a, h, err);
+	return check_at_end(a, h, err);
 }

@@ -141,7 +141,8 @@ static int take_bounce(struct action *a, struct held *h, struct removal *d, stru
 
 static int commit_live(struct action *a, struct held *h, struct removal *d, struct error *err)
 {
-	if (take_bounce(a, h, d, err) < 0 || marks_set(a, h, &d->marks, err) < 0)
+	if (marks_check(h, &d->marks, err) < 0 || take_bounce(a, h, d, err) < 0 ||
+	    marks_set(a, h, &d->marks, err) < 0)
 		return -1;
 	return pin_check(a, h, err);
 }

@@ -80,7 +80,7 @@ int qmail_drop_commit(struct action *a, struct held *h, struct error *err)
 {
 	struct drop *d = held_pin(h)->op;
 
-	if (pin_check(a, h, err) < 0)
+	if (pin_check(a, h, err) < 0 || marks_check(h, &d->marks, err) < 0)
 		return -1;
 	h->committed = true;
 	if (held_pin(h)->todo >= 0)

@@ -14,6 +14,7 @@
  *
  * Change: {"what": "message", "before": "saved", "after": "queue"}.
  */
+#include "export.h"
 #include "mend.h"
 #include "source.h"
 #include "steps.h"
@@ -107,6 +108,11 @@ static int check_not_queued(struct action *a, struct held *h, struct restore *r,
 	found = find_own(a, r, w.number, false, err);
 	if (found == 1)
 		return error_set(err, ERROR_DENIED, "it is in the queue");
+	if (found >= 0 && json_is_true(json_object_get(h->saved->note, EXPORT_UNDONE)))
+		return error_set(
+		    err, ERROR_DENIED,
+		    "an undo has put it back already, and it has left the queue since: "
+		    "only its copy is here");
 	/* its mess was not removed yet when delete was cut off */
 	r->in_queue = found == 2 && find_own(a, r, w.number, true, err) == 2;
 	held_pin(h)->n = r->in_queue ? w.number : 0;

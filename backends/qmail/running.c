@@ -162,6 +162,65 @@ int send_in_directory(const struct queue_qmail *q)
 	return found;
 }
 
+/* ---- who has a file open ---- */
+
+struct wanted_files {
+	const char *const *names;
+	const struct stat *files;
+	size_t count;
+};
+
+/* By its name first: to look at the file itself may take for ever where it is on a dead server. */
+static bool leads_to(int dir, const char *fd, const struct wanted_files *w)
+{
+	char text[4096];
+	ssize_t n = readlinkat(dir, fd, text, sizeof text);
+	struct slice path = slice_of(text, n > 0 ? (size_t)n : 0);
+	struct stat st;
+
+	for (size_t i = 0; i < w->count; i++)
+		if (slice_ends(path, slice_from(w->names[i])) && fstatat(dir, fd, &st, 0) == 0 &&
+		    st.st_ino == w->files[i].st_ino && st.st_dev == w->files[i].st_dev)
+			return true;
+	return false;
+}
+
+static bool has_one_open(int proc, uint64_t pid, const struct wanted_files *w)
+{
+	struct dirent *de;
+	char path[64];
+	bool found = false;
+	DIR *d;
+
+	snprintf(path, sizeof path, "%llu/fd", (unsigned long long)pid);
+	d = sys_opendir_at(proc, path, path, NULL);
+	while (d && !found && sys_readdir(d, path, &de, NULL) > 0)
+		found = leads_to(dirfd(d), de->d_name, w);
+	if (d)
+		closedir(d);
+	return found;
+}
+
+bool open_elsewhere(const char *const *names, const struct stat *files, size_t count)
+{
+	const struct wanted_files w = {names, files, count};
+	int proc = sys_open_dir("/proc", NULL);
+	DIR *d = proc < 0 ? NULL : sys_opendir_at(proc, ".", "/proc", NULL);
+	struct dirent *de;
+	bool found = false;
+
+	while (d && !found && sys_readdir(d, "/proc", &de, NULL) > 0) {
+		uint64_t n;
+
+		found = qmail_name(slice_from(de->d_name), &n) == NAME_NUMBER &&
+			n != (uint64_t)getpid() && has_one_open(proc, n, &w);
+	}
+	if (d)
+		closedir(d);
+	sys_close(proc);
+	return found;
+}
+
 int send_known(const struct queue_qmail *q)
 {
 	atomic_int *state = (atomic_int *)(uintptr_t)&q->send_state;

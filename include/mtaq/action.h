@@ -30,9 +30,10 @@
  * GONE, STALE (not the one that was chosen), UNSUPPORTED (not applicable), anything else failed.
  *
  * Undo: expire, bounce, requeue, hold, release and drop are taken back by OP_UNDO; delete by
- * OP_RESTORE (by OP_UNDO where the message is still in its queue: a live qmail); move by OP_MOVE
- * the other way; restore by OP_DELETE. All through the same steps, journalled as what they are, so
- * that an undo can be undone.
+ * OP_RESTORE (by OP_UNDO where the message is still in its queue: a live qmail; its copy in the
+ * trash then goes); move by OP_MOVE the other way; restore, and an OP_UNDO of a delete, by
+ * OP_DELETE. All through the same steps, journalled as what they are, so that an undo can be
+ * undone.
  */
 #ifndef MTAQ_ACTION_H
 #define MTAQ_ACTION_H

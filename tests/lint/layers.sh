@@ -27,7 +27,7 @@ with_layers() {
 		modules(4, "filter match registry action op saved check")
 		modules(5, "summary select worker sort journal logread logindex trash runid rules")
 		modules(6, "output out template")
-		modules(7, "hostlist main cmd global run queues selection ids list plan batch actionlog pipeline acting undo restore apply applylock checkrun repair repairbatch repairjson repairsteps repairundo")
+		modules(7, "hostlist main cmd global run queues selection ids list plan batch actionlog pipeline acting undo undone restore apply applylock checkrun repair repairbatch repairjson repairsteps repairundo")
 		modules(7, "gen")
 	}
 	'"$1"

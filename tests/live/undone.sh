@@ -41,6 +41,70 @@ arrives "u1@$remote" 1 'undo of undo: and delivered'
 vanishes "undo-delete@$local" 'undo of undo: and ends'
 is "$(received "undo-delete@$local")" 0 'undo of undo: no word to the sender'
 
+# --- delete, when the message is in the queue still: from then on it is there alone, whoever undoes it again
+
+policy "u2@$remote" deferral
+policy "u3@$remote" deferral
+put "undo-early@$local" "u2@$remote" "u3@$remote"
+ends_as "u2@$remote" deferral 'undo of delete, early: deferred'
+ends_as "u3@$remote" deferral 'undo of delete, early: both'
+early=$(look list -i -f "undo-early@$local")
+acts '1 message matched: 1 deleted' delete -f "undo-early@$local"
+delete_run=$last_run
+acts '1 message matched: 1 undone' undo "$delete_run"
+undo_run=$last_run
+unlike "$(look trash list --trash "$LIVE/trash")" "$early" 'undo of delete, early: it is not in the trash'
+policy "u2@$remote" success
+alarm
+arrives "u2@$remote" 1 'undo of delete, early: one has it'
+ends_as "u3@$remote" 'deferral deferral' 'undo of delete, early: the other is deferred'
+acts '1 message matched: 1 already so' undo "$delete_run"
+number "undo-early@$local"
+is "$(records remote)" "Du2@$remote
+Tu3@$remote" 'undo of delete, early: once more: who has it does not get it again'
+acts '1 message matched: 1 undone' undo "$undo_run"
+like "$(cat "$out")" ': deleted, from=<undo-early@' 'undo of undo of delete: deleted anew, into the trash'
+acts '1 message matched: 1 undone' undo "$last_run"
+is "$(records remote)" "Du2@$remote
+Tu3@$remote" 'undo of undo of delete: the same recipients'
+policy "u3@$remote" success
+alarm
+vanishes "undo-early@$local" 'undo of delete, early: delivered to all'
+act undo "$delete_run"
+like "$status $(cat "$err")" '^1 .*no longer in the trash' 'undo of delete, delivered: it does not come back'
+act trash restore "$early"
+like "$status $(cat "$err")" '^1 .*not in the trash' 'undo of delete, delivered: nor by hand'
+is "$(received "u2@$remote")$(received "u3@$remote") $(is_gone "undo-early@$local" || echo there)" '11 ' 'undo of delete, delivered: everybody has it once'
+
+# --- nothing is undone while a delivery is under way: when it has ended, the message may
+
+policy "u4@$remote" hold
+policy "u5@$remote" deferral
+put "undo-flight@$local" "u4@$remote" "u5@$remote"
+within 20 in_flight "u4@$remote" || fail 'undo in flight: a delivery is in flight'
+ends_as "u5@$remote" deferral 'undo in flight: the other is deferred'
+acts '1 message matched: 1 recipient dropped' drop -f "undo-flight@$local" --recipient "u5@$remote"
+number "undo-flight@$local"
+drop_run=$last_run
+act undo "$drop_run"
+like "$status $(cat "$err")" '^1 .*1 busy' 'undo in flight: it is put off'
+is "$(records remote)" "Tu4@$remote
+Du5@$remote" 'undo in flight: nothing is done'
+finish "u4@$remote" deferral
+ends_as "u4@$remote" deferral 'undo in flight: it ends'
+acts '1 message matched: 1 undone' undo "$drop_run"
+policy "u4@$remote" success
+alarm
+arrives "u4@$remote" 1 'undo in flight: one has it'
+ends_as "u5@$remote" 'deferral deferral' 'undo in flight: the other is tried'
+acts '1 message matched: 1 already so' undo "$drop_run"
+is "$(records remote)" "Du4@$remote
+Tu5@$remote" 'undo once more: nothing is done'
+policy "u5@$remote" success
+alarm
+vanishes "undo-flight@$local" 'undo in flight: the message ends'
+is "$(received "u4@$remote")$(received "u5@$remote")" 11 'undo in flight: both have it'
+
 # --- what cannot be taken back any more is named
 
 for what in expire bounce; do

@@ -39,6 +39,7 @@ struct act {
 	int trash_fd;
 	const char *trash_path;
 	const json_t *undo;
+	const char *folder; /* undo of a delete: where its copy lies */
 	const struct saved *saved;
 	enum act_step when;
 	void (*meanwhile)(struct box *b);
@@ -211,6 +212,7 @@ static inline int act_on(struct act *t, uint64_t n)
 {
 	struct plan_item item = act_plan(t->box, n);
 
+	item.folder = t->folder;
 	return act_item(t, &item);
 }
 
@@ -267,8 +269,10 @@ static inline int act_undo(struct act *t, uint64_t n)
 
 	t->op = OP_UNDO;
 	t->undo = undo;
+	t->folder = op == OP_DELETE ? t->trash_path : NULL;
 	r = act_on(t, n);
 	t->undo = NULL;
+	t->folder = NULL;
 	t->op = op;
 	json_decref(undo);
 	return r;

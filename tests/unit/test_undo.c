@@ -196,6 +196,77 @@ static void test_ways(void **state)
 	}
 }
 
+/* ---- once only ---- */
+
+/* A run that has taken back m0 of another, as far as `result` says. */
+static void add_undo(struct world *w, const char *run, const char *of, const char *result)
+{
+	struct error err = ERROR_INIT;
+	struct journal *j = journal_open(
+	    w->t->journal, run,
+	    json_pack("{s:i, s:i, s:s, s:s}", "mtaq", 1, "time", 1, "op", "undo", "undoes", of),
+	    &err);
+	uint64_t n;
+
+	assert_non_null(j);
+	n = journal_intent(j, intent(OP_UNDO, "m0"));
+	assert_int_equal(journal_sync(j, &err), 0);
+	if (result)
+		journal_result(j, n, result, NULL);
+	assert_int_equal(journal_close(j, json_object(), &err), 0);
+}
+
+/* What was taken back is not taken back again, whatever it is by now; unless that was undone. */
+static void test_undone(void **state)
+{
+	static const struct {
+		const char *first, *second, *want;
+	} cases[] = {
+	    {"done", NULL, "m1"}, {"failed", NULL, "m0"}, {"unsure", NULL, "m0"},
+	    {NULL, NULL, "m0"},	  {"done", "done", "m0"}, {"done", "failed", "m1"},
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		acting_begin(w->t, OP_UNDO);
+		mem_acts_make(4);
+		begin_journal(w, OP_DROP);
+		add(w, intent(OP_DROP, "m0"), "done");
+		add(w, intent(OP_DROP, "m1"), "done");
+		add_undo(w, "20261120T105613Z-5", RUN, cases[i].first);
+		if (cases[i].second)
+			add_undo(w, "20261120T105613Z-100", "20261120T105613Z-5", cases[i].second);
+		undo(w);
+		assert_int_equal(strncmp(w->t->printed, cases[i].want, 2), 0);
+		assert_int_equal(w->t->counts.already, strcmp(cases[i].want, "m1") == 0);
+		assert_int_equal(w->t->counts.done, 2 - w->t->counts.already);
+	}
+}
+
+/* Journals that undo each other in a circle, and one that is none. */
+static void test_undone_odd(void **state)
+{
+	struct error err = ERROR_INIT;
+	struct world *w = *state;
+	char path[160];
+	FILE *f;
+
+	add_undo(w, "20261120T105613Z-5", RUN, "done");
+	w->j = journal_open(w->t->journal, RUN,
+			    json_pack("{s:i, s:i, s:s, s:s}", "mtaq", 1, "time", 1, "op", "undo",
+				      "undoes", "20261120T105613Z-5"),
+			    &err);
+	for (int i = 0; i < 40; i++)
+		add(w, intent(OP_UNDO, "m0"), "done");
+	assert_int_equal(journal_sync(w->j, &err), 0);
+	snprintf(path, sizeof path, "%s/20261120T105613Z-7.jsonl", w->t->journal);
+	f = fopen(path, "w");
+	assert_int_equal(fputs("{\"undoes\": \"" RUN "\"}\n", f) < 0, 0);
+	fclose(f);
+	undo(w);
+	assert_int_equal(w->t->counts.matched, 40);
+}
+
 /* Back to the directory that it came from. */
 static void test_move(void **state)
 {
@@ -275,12 +346,29 @@ static void test_from_trash(void **state)
 	assert_int_equal(w->file.records[0].op, OP_RESTORE);
 }
 
+/* Not gone yet: its copy in the trash goes, which the journal tells. So undo of that makes another
+ * by deleting it anew. */
 static void test_still_queued(void **state)
 {
 	struct world *w = *state;
+	json_t *line;
+	char trash[96];
 
 	delete_and_undo(w, true, true);
 	assert_string_equal(w->t->printed, "m0: undone, from=<a@example.com>\n");
+	load_own(w);
+	line = journal_line(w->file.records[0].intent, NULL);
+	assert_non_null(line);
+	assert_string_equal(json_string_value(json_object_get(line, "trash")), w->t->dir);
+	acting_begin(w->t, OP_UNDO);
+	mem_acts_make(1);
+	snprintf(trash, sizeof trash, "%s/trash", w->t->dir);
+	w->t->run.globals.trash = trash;
+	begin_journal(w, OP_UNDO);
+	add(w, line, "done");
+	undo(w);
+	assert_string_equal(w->t->printed, "m0: deleted, from=<a@example.com>\n");
+	rmdir(trash);
 }
 
 static void test_restored_already(void **state)
@@ -442,7 +530,7 @@ int main(void)
 	    TEST(move_nowhere),	   TEST(from_trash),	TEST(still_queued),  TEST(restored_already),
 	    TEST(purged),	   TEST(trash_emptied), TEST(gone),	     TEST(vanishes),
 	    TEST(another_message), TEST(no_way_back),	TEST(unknown_queue), TEST(odd_records),
-	    TEST(queues),	   TEST(guards),
+	    TEST(queues),	   TEST(guards),	TEST(undone),	     TEST(undone_odd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
