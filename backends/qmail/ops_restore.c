@@ -53,8 +53,9 @@ static int queued_as(struct action *a, uint64_t n, bool *mess, bool *envelope, s
 	enum qmail_file f;
 	struct stat other;
 	int has_mess = qmail_stat(q, FILE_MESS, n, st, err);
-	int has_info = qmail_stat(q, FILE_INFO, n, &other, err);
+	/* todo first: a message leaves it for info */
 	int has_todo = qmail_find_todo(q, n, &f, &other, err);
+	int has_info = qmail_stat(q, FILE_INFO, n, &other, err);
 
 	*mess = has_mess > 0;
 	*envelope = has_info > 0 || has_todo > 0;
