@@ -46,7 +46,7 @@ static void feed_files(struct arena *a, struct slice bytes)
 static void feed_routes(struct arena *a, struct slice bytes)
 {
 	struct slice rest = bytes, address;
-	struct route *list;
+	struct control_line *list;
 	size_t n;
 
 	if (!slice_cut(&rest, '\n', &address) || !rest.p)
