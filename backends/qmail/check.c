@@ -267,6 +267,7 @@ static void tell_all(struct walk *k, const struct sink *s)
 		keep(a, &f.path);
 		keep(a, &f.id);
 		keep(a, &f.detail);
+		keep(a, &f.why_not);
 		keep(a, &f.dir);
 		keep(a, &f.name);
 		keep(a, &f.aux);

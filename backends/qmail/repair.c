@@ -149,22 +149,25 @@ static bool is_odd(enum qmail_code code)
 	}
 }
 
-/* Odd names are looked at by their own plan. */
-static bool still_so(const struct check *c, const struct finding *f)
+/* 1, 0, or -1 when it is so in a way that cannot be mended. Odd names are looked at by their own
+ * plan. */
+static int still_so(const struct check *c, const struct finding *f, struct error *err)
 {
 	enum qmail_code code = finding_code(f);
 	struct finding now;
 	struct sink s;
-	bool again;
+	int again;
 
 	if (is_odd(code))
-		return true;
+		return 1;
 	sink_init(&s);
 	if (is_layout(code) || !f->id.p)
 		check_layout(c, &s);
 	else
 		examine(c, f->number, &s);
 	again = told_again(&s, f, &now);
+	if (again && now.why_not.p)
+		again = error_set(err, ERROR_UNSUPPORTED, "%s", now.why_not.p);
 	sink_free(&s);
 	return again;
 }
@@ -183,8 +186,10 @@ static plan_fn *planner(const struct finding *f)
 
 static int plan(struct repair *r, struct mend *m, struct error *err)
 {
-	if (!still_so(&mending(r)->check, m->finding))
-		return 0;
+	int again = still_so(&mending(r)->check, m->finding, err);
+
+	if (again <= 0)
+		return again;
 	return planner(m->finding)(r, m, err);
 }
 

@@ -191,10 +191,13 @@ def directory_rights(q, rng, taken):
 
 
 def missing_directory(q, rng, taken):
-    empty = [d for r in ("mess", "info", "local", "remote") for d in (q.path / r).iterdir() if not any(d.iterdir())]
+    # one that messages have files in is another matter: moved_away()
+    roles = ("mess", "info", "local", "remote")
+    empty = [d for d in range(q.split) if not any(any((q.path / r / str(d)).glob("*")) for r in roles)
+             and not any(n % q.split == d for n in q.numbers("todo"))]
     if not empty:
         return stray(q, rng, taken)
-    rng.choice(sorted(empty)).rmdir()
+    (q.path / rng.choice(roles) / str(rng.choice(empty))).rmdir()
     return {"directory-missing"}
 
 
@@ -467,6 +470,38 @@ def young():
     Tap.ok(status == 0, "it is the time of the last reading that counts", lines, err)
 
 
+def moved_away():
+    """A directory that somebody has moved away: what it holds is not lost, and nothing is mended over it."""
+    for role in ("mess", "info"):
+        home, q = fresh("basic", f"away-{role}")
+        d = str(max(range(q.split), key=lambda d: sum(n % q.split == d for n in q.numbers("info"))))
+        old = time.time() - OSSIFIED - 1000
+        for n in q.numbers("mess"):
+            st = os.stat(q.file("mess", n))
+            os.utime(q.file("mess", n), ns=(int(old * 10**9), st.st_mtime_ns))
+        whole = q.tree()
+        os.rename(q.path / role / d, Path(home, "away"))
+        before = q.tree()
+        for nth in ("once", "twice"):
+            status, lines, err = mtaq(q, "check", "--repair", "--no-syslog", home=home)
+            Tap.ok(status == 1 and q.tree() == before, f"{role} moved away: nothing is mended over it, {nth}", lines, err,
+                   *differences(before, q.tree()))
+            Tap.ok(any("bring it back" in x and f"/{role}/{d}:" in x for x in lines)
+                   and any(f"/{role}/{d} is missing: bring it back" in x for x in lines),
+                   f"{role} moved away: that is said, {nth}", lines, err)
+        st = os.stat(q.path / role)
+        os.mkdir(q.path / role / d)
+        os.chmod(q.path / role / d, stat.S_IMODE(st.st_mode))
+        os.chown(q.path / role / d, st.st_uid, st.st_gid)
+        status, lines, err = mtaq(q, "check", "-n", "--repair", home=home)
+        Tap.ok(any("into the trash" in x for x in lines),
+               f"{role} made by hand: then what is left of its messages may go", lines, err)
+        os.rmdir(q.path / role / d)
+        os.rename(Path(home, "away"), q.path / role / d)
+        status, lines, err = mtaq(q, "check", home=home)
+        Tap.ok(status == 0 and q.tree() == whole, f"{role} brought back: all is as it was", lines, err)
+
+
 def main():
     """All of it."""
     print(f"# SEED={SEED} ROUNDS={ROUNDS}")
@@ -476,6 +511,7 @@ def main():
     no_mutex()
     young()
     hidden_behind()
+    moved_away()
     killed()
     print(f"1..{Tap.count}")
     return 1 if Tap.failed else 0
