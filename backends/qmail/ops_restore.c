@@ -159,7 +159,7 @@ static bool can_link(struct action *a, const struct restore *r)
 	struct stat queue;
 
 	return fstat(queue_qmail(a->queue)->fd, &queue) == 0 && queue.st_dev == st->st_dev &&
-	       st->st_uid == qmail_run(a)->queue_uid && (st->st_mode & 07777) == 0644 &&
+	       st->st_uid == qmail_run(a)->owners.queue && (st->st_mode & 07777) == 0644 &&
 	       number_free(a, (uint64_t)st->st_ino);
 }
 

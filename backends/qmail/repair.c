@@ -55,6 +55,7 @@ static int repair_begin(struct repair *r, struct error *err)
 	r->own = m;
 	m->check = (struct check){.q = q, .now = r->now};
 	owners_find(q, &m->check.owners);
+	owners_find_remote(&m->check.owners);
 	/* delete is what may be done with and without qmail-send, as this is */
 	m->action = (struct action){.queue = r->queue,
 				    .op = OP_DELETE,
@@ -184,13 +185,28 @@ static plan_fn *planner(const struct finding *f)
 	}
 }
 
+/* A file that keeps its owner can be mended whoever that is. */
+static bool needs_owner(const struct repair_step *s)
+{
+	return s->kind == STEP_MAKE || s->kind == STEP_ATTRIBUTES ||
+	       (s->kind == STEP_REPLACE && !S_ISREG(s->was.st_mode));
+}
+
+static int check_owners(const struct mending *own, const struct mend *m, struct error *err)
+{
+	for (size_t i = 0; i < m->count; i++)
+		if (needs_owner(&m->steps[i]))
+			return owners_check(&own->check.owners, own->check.q, err);
+	return 0;
+}
+
 static int plan(struct repair *r, struct mend *m, struct error *err)
 {
 	int again = still_so(&mending(r)->check, m->finding, err);
 
-	if (again <= 0)
-		return again;
-	return planner(m->finding)(r, m, err);
+	if (again > 0)
+		again = planner(m->finding)(r, m, err);
+	return again > 0 && check_owners(mending(r), m, err) < 0 ? -1 : again;
 }
 
 static void let_go(struct repair *r, struct mend *m)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import pwd
 import random
 import re
 import shutil
@@ -502,6 +503,38 @@ def moved_away():
         Tap.ok(status == 0 and q.tree() == whole, f"{role} brought back: all is as it was", lines, err)
 
 
+def owners():
+    """Directories that somebody has given to root: nothing of the queue goes with them."""
+    if not ROOT:
+        Tap.ok(True, "directories given to root # SKIP not root")
+        return
+    home, q = fresh("basic", "owners")
+    whole = q.tree()
+    own = {role: os.stat(q.path / role / "0").st_uid for role in ("mess", "info")}
+    os.chown(q.path / "info", 0, 0)
+    status, lines, err = mtaq(q, "bounce", "--even-silent", "--no-syslog", "ALL", home=home)
+    notes = [os.stat(q.file("bounce", n)) for n in q.numbers("bounce")]
+    Tap.ok(len(notes) > 5 and {st.st_uid for st in notes} == {own["info"]},
+           "info given to root: a note belongs to qmail-send", status, err, {st.st_uid for st in notes})
+    mtaq(q, "undo", "--no-syslog", runs(home)[-1], home=home)
+    status, lines, err = mtaq(q, "check", "--repair", "--no-syslog", home=home)
+    Tap.ok(status == 0 and {k: v[1] for k, v in q.tree().items()} == {k: v[1] for k, v in whole.items()},
+           "info given to root: repair gives it back", status, err)
+    try:
+        users = {"mess": pwd.getpwnam("qmailq").pw_uid, "info": pwd.getpwnam("qmails").pw_uid}
+    except KeyError:
+        Tap.ok(True, "all directories given to root # SKIP no users of qmail")
+        return
+    for top, dirs, _ in os.walk(q.path):
+        for name in dirs:
+            os.chown(os.path.join(top, name), 0, 0)
+    status, lines, err = mtaq(q, "check", "--repair", "--no-syslog", home=home)
+    got = {k: v[1] for k, v in q.tree().items() if k.partition("/")[0] in users}
+    Tap.ok(status == 0 and all(uid == users[k.partition("/")[0]] for k, uid in got.items()),
+           "all directories given to root: they go to the users of qmail", status, err)
+    Tap.ok(not any(v[1] == 0 for v in q.tree().values()), "and nothing to root", q.tree())
+
+
 def main():
     """All of it."""
     print(f"# SEED={SEED} ROUNDS={ROUNDS}")
@@ -512,6 +545,7 @@ def main():
     young()
     hidden_behind()
     moved_away()
+    owners()
     killed()
     print(f"1..{Tap.count}")
     return 1 if Tap.failed else 0
