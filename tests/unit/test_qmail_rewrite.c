@@ -92,8 +92,7 @@ static void test_last_line(void **state)
 	    "a.example:zz\nv.example:first\nv.example:second\n",
 	    "v.example:first\nv.example:x\nV.example:y\na.example:zz\nv.EXAMPLE:second\n",
 	    "v.example:first\n.example:q\nv.example:second \nb.example:v.example\n",
-	    "v.example:first\nv.example:x\nv.example:z\nv.example:a\nv.example:second\n"
-	    "v.example\n#v.example:no\n",
+	    "v.example:no\nv.example:x\nv.example:a\nv.example:second\nv.example\n#v.example:b\n",
 	};
 	struct rewrite r = {0};
 	struct slice stored;
