@@ -158,6 +158,7 @@ static struct slice directory_gone(const struct exam *e, unsigned files)
 	struct arena *a = &e->s->arena;
 
 	for (int f = 0; f < FILE_COUNT; f++) {
+		const char *is = "missing";
 		struct slice dir;
 		struct stat st;
 
@@ -165,11 +166,13 @@ static struct slice directory_gone(const struct exam *e, unsigned files)
 			continue;
 		dir = place_of(a, q, (enum qmail_file)f, e->l->n).dir;
 		if (dir.p &&
-		    sys_stat(q->fd, dir.p + strlen(q->base.dir) + 1, dir.p, &st, NULL) == 0 &&
-		    S_ISDIR(st.st_mode))
-			continue;
-		return arena_printf(a, "%s is missing: bring it back first",
-				    dir.p ? dir.p : "its directory");
+		    sys_stat(q->fd, dir.p + strlen(q->base.dir) + 1, dir.p, &st, NULL) == 0) {
+			if (S_ISDIR(st.st_mode))
+				continue;
+			is = "no directory";
+		}
+		return arena_printf(a, "%s is %s: bring it back first",
+				    dir.p ? dir.p : "its directory", is);
 	}
 	return SLICE_NONE;
 }

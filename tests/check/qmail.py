@@ -195,7 +195,7 @@ def missing_directory(q, rng, taken):
     # one that messages have files in is another matter: moved_away()
     roles = ("mess", "info", "local", "remote")
     empty = [d for d in range(q.split) if not any(any((q.path / r / str(d)).glob("*")) for r in roles)
-             and not any(n % q.split == d for n in q.numbers("todo"))]
+             and not any(n % q.split == d for r in FLAT for n in q.numbers(r))]
     if not empty:
         return stray(q, rng, taken)
     (q.path / rng.choice(roles) / str(rng.choice(empty))).rmdir()
@@ -270,7 +270,8 @@ def possible(kind, q, taken):
 def damage(q, rng):
     """Some of it: what must be told, a set of codes for each, and the numbers that were touched."""
     expected, taken = [], set()
-    for kind in rng.sample(DAMAGE, rng.randint(1, 7)):
+    # directories go when the rest is done: nothing can be put into one that is gone
+    for kind in sorted(rng.sample(DAMAGE, rng.randint(1, 7)), key=lambda kind: kind is missing_directory):
         for _ in range(1 if kind in ONCE else rng.randint(1, 2)):
             if possible(kind, q, taken):
                 expected.append((kind.__name__, kind(q, rng, taken)))

@@ -373,6 +373,19 @@ static void test_moved_away(void **state)
 		assert_string_equal(t.text, "");
 	}
 	close_box(&t);
+	/* a link in its place is none, wherever it leads */
+	open_box(&t, "basic.tar");
+	move_away(&t, "mess/10", false);
+	{
+		char path[128];
+
+		at_queue(&t, "mess/10", path);
+		assert_int_equal(symlink("../../nowhere", path), 0);
+		check(&t);
+		assert_string_equal(t.text, "not-a-directory mess/10: a symbolic link\n"
+					    "info-without-mess info/10/1147986 (left)\n");
+	}
+	close_box(&t);
 	/* what waits in todo has its mess there too; and intd is what todo has had */
 	open_box(&t, "todo.tar");
 	move_away(&t, "mess/6", false);
