@@ -486,6 +486,18 @@ static int publish(struct action *a, enum qmail_file f, uint64_t n, struct error
 	return r == 0 ? error_set(err, ERROR_BUSY, "its number is in use") : r;
 }
 
+/* qmail-clean may have taken it for dead, or for the end of one that was delivered. */
+static int check_mess(struct action *a, struct held *h, struct error *err)
+{
+	struct error e = ERROR_INIT;
+
+	if (pin_check(a, h, &e) == 0)
+		return 0;
+	if (e.code == ERROR_GONE || e.code == ERROR_STALE)
+		return error_set(err, ERROR_BUSY, "qmail has taken its mess away meanwhile");
+	return error_set(err, e.code, "%s", e.text);
+}
+
 /* It must not be seen before what belongs to it is on disk. */
 int qmail_restore_commit(struct action *a, struct held *h, struct error *err)
 {
@@ -493,8 +505,7 @@ int qmail_restore_commit(struct action *a, struct held *h, struct error *err)
 	uint64_t n = held_pin(h)->n;
 	int done;
 
-	/* qmail-clean may have taken it for dead, or for the end of one that was delivered */
-	if (pin_check(a, h, err) < 0)
+	if (check_mess(a, h, err) < 0)
 		return -1;
 	if (r->bounce && (publish(a, FILE_BOUNCE, n, err) < 0 || qmail_sync(a, err) < 0))
 		return -1;

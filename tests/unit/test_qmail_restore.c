@@ -436,7 +436,7 @@ static void test_mess_goes_meanwhile(void **state)
 		fd = live ? act_send_starts(&w.b) : -1;
 		w.t.when = BEFORE_COMMIT;
 		w.t.meanwhile = clean_mess;
-		assert_int_equal(act_restore(&w.t, w.id), ERROR_GONE);
+		assert_int_equal(act_restore(&w.t, w.id), ERROR_BUSY);
 		w.t.when = STEP_NONE;
 		act_check_queue(&w.b);
 		assert_false(trash_empty(&w));
