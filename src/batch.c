@@ -45,7 +45,7 @@ struct batch {
 
 /* ---- outcomes ---- */
 
-static void end_slot(const struct batch *t, struct slot *s, const struct error *err)
+static void end_slot(struct slot *s, const struct error *err)
 {
 	s->err = *err;
 	switch (err->code) {
@@ -53,8 +53,7 @@ static void end_slot(const struct batch *t, struct slot *s, const struct error *
 		s->outcome = OUTCOME_BUSY;
 		break;
 	case ERROR_GONE:
-		/* of what was to come back that is no end that somebody could want */
-		s->outcome = t->b->action.op == OP_RESTORE ? OUTCOME_FAILED : OUTCOME_GONE;
+		s->outcome = OUTCOME_GONE;
 		break;
 	case ERROR_STALE:
 		s->outcome = OUTCOME_CHANGED;
@@ -226,7 +225,7 @@ static void take_one(struct batch *t, struct slot *s, const struct plan_item *it
 	s->saved.dirfd = -1;
 	s->held.changes = json_array();
 	if (take_and_verify(t, s, &err) < 0)
-		end_slot(t, s, &err);
+		end_slot(s, &err);
 }
 
 static void prepare_one(struct batch *t, struct slot *s)
@@ -237,7 +236,7 @@ static void prepare_one(struct batch *t, struct slot *s)
 	t->b->loader.arena = &s->held.arena;
 	r = t->row->prepare(&t->b->action, &s->held, &err);
 	if (r < 0)
-		end_slot(t, s, &err);
+		end_slot(s, &err);
 	else
 		s->outcome = r ? OUTCOME_READY : OUTCOME_ALREADY;
 }
@@ -274,7 +273,7 @@ static void commit_one(struct batch *t, struct slot *s)
 
 	t->b->loader.arena = &s->held.arena;
 	if (t->row->commit && t->row->commit(&t->b->action, &s->held, &err) < 0)
-		end_slot(t, s, &err);
+		end_slot(s, &err);
 	else
 		s->outcome = t->b->action.op == OP_RETRY ? OUTCOME_ASK : OUTCOME_DONE;
 }

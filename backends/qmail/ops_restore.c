@@ -119,6 +119,20 @@ static int check_not_queued(struct action *a, struct held *h, struct restore *r,
 	return found < 0 ? -1 : 0;
 }
 
+/* Files go when the message is back: one that is missing after qmail-send may have seen it has gone
+ * so. Otherwise the message cannot be brought back, which is more than that it is gone. */
+static int check_complete(const struct held *h, struct error *err)
+{
+	const json_t *note = h->saved->note;
+	struct error e = ERROR_INIT;
+
+	if (saved_check_complete(h->saved->dirfd, note, &e) == 0)
+		return 0;
+	if (e.code == ERROR_GONE && !json_is_true(json_object_get(note, visible)))
+		e.code = ERROR_CORRUPT;
+	return error_set(err, e.code, "%s", e.text);
+}
+
 int qmail_restore_take(struct action *a, struct held *h, struct error *err)
 {
 	struct restore *r = arena_zalloc(&h->arena, sizeof *r);
@@ -129,8 +143,8 @@ int qmail_restore_take(struct action *a, struct held *h, struct error *err)
 		return error_set(err, ERROR_LIMIT, "out of memory");
 	held_pin(h)->op = r;
 	r->s.mess = -1;
-	if (saved_check_complete(h->saved->dirfd, h->saved->note, err) < 0 ||
-	    source_open(h, &r->s, err) < 0 || check_not_queued(a, h, r, err) < 0) {
+	if (check_complete(h, err) < 0 || source_open(h, &r->s, err) < 0 ||
+	    check_not_queued(a, h, r, err) < 0) {
 		source_close(&r->s);
 		return -1;
 	}

@@ -534,7 +534,8 @@ static void test_damaged(void **state)
 	world_open(&w, "basic.tar", MIXED, true);
 	assert_int_equal(act_on(&w.t, w.n), ACT_DONE);
 	act_shell(&w.b, "mv ../trash/*.remote ../x");
-	assert_int_equal(act_restore(&w.t, w.id), ERROR_GONE);
+	assert_int_equal(act_restore(&w.t, w.id), ERROR_CORRUPT);
+	assert_non_null(strstr(w.t.err.text, "No such file"));
 	act_shell(&w.b, "echo >../trash/$(ls ../trash | sed -n 's/json/remote/p')");
 	assert_int_equal(act_restore(&w.t, w.id), ERROR_CORRUPT);
 	assert_false(act_exists(&w.b, FILE_MESS, w.n));
