@@ -13,7 +13,7 @@
 #include <mtaq/action.h>
 #include <mtaq/limits.h>
 
-#include "internal.h"
+#include "owners.h"
 
 /* A file that is there under a name of ours until it is published. */
 enum { TEMP_NAME = PART_ROOM + 32 };
@@ -24,8 +24,7 @@ struct qmail_run {
 	const struct queue_qmail *q;
 	bool locked;		   /* the one mtaq that acts here: flock on q->fd */
 	int mutex;		   /* lock/sendmutex while a batch is acted on offline; else -1 */
-	uid_t send_uid, queue_uid; /* who owns info, and mess: qmails and qmailq */
-	gid_t send_gid, queue_gid;
+	struct owners owners;
 	uint8_t *dirty; /* per split directory, and one for what is not split, bits 1 << DIR_x */
 	int *dirty_fds; /* files that were changed in place; open as long as the batch */
 	size_t dirty_fd_count, dirty_fd_room;

@@ -41,20 +41,6 @@ static int lock_queue(struct qmail_run *r, struct error *err)
 	return 0;
 }
 
-static int find_owners(struct qmail_run *r, struct error *err)
-{
-	struct stat info, mess;
-
-	if (sys_stat(r->q->fd, "info", "info", &info, err) < 0 ||
-	    sys_stat(r->q->fd, "mess", "mess", &mess, err) < 0)
-		return -1;
-	r->send_uid = info.st_uid;
-	r->send_gid = info.st_gid;
-	r->queue_uid = mess.st_uid;
-	r->queue_gid = mess.st_gid;
-	return 0;
-}
-
 /* Does qmail-send run? A dry run only looks. */
 static int find_send(struct action *a, struct error *err)
 {
@@ -117,16 +103,25 @@ int run_claim(struct action *a, struct error *err)
 {
 	struct qmail_run *r = qmail_run(a);
 
-	if (find_owners(r, err) < 0 || (!a->dry_run && lock_queue(r, err) < 0))
+	owners_find(r->q, &r->owners);
+	if (!a->dry_run && lock_queue(r, err) < 0)
 		return -1;
 	return find_send(a, err) < 0 ? -1 : check_methods(a, err);
+}
+
+/* What these do is to make files; others may have to for some messages (new_file_write()). */
+static int check_owners(const struct action *a, struct error *err)
+{
+	const struct qmail_run *r = qmail_run(a);
+
+	return a->op == OP_BOUNCE || a->op == OP_RESTORE ? owners_check(&r->owners, r->q, err) : 0;
 }
 
 static int begin(struct action *a, struct error *err)
 {
 	if (check_lifetime(a, err) < 0 || run_claim(a, err) < 0 || qmail_target_open(a, err) < 0)
 		return -1;
-	return check_attempt(a, err);
+	return check_owners(a, err) < 0 ? -1 : check_attempt(a, err);
 }
 
 struct qmail_run *run_new(const struct queue_qmail *q)

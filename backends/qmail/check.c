@@ -267,6 +267,7 @@ static void tell_all(struct walk *k, const struct sink *s)
 		keep(a, &f.path);
 		keep(a, &f.id);
 		keep(a, &f.detail);
+		keep(a, &f.why_not);
 		keep(a, &f.dir);
 		keep(a, &f.name);
 		keep(a, &f.aux);
@@ -291,6 +292,16 @@ static void examine_suspects(struct walk *k)
 	free(k->sinks);
 }
 
+static void find_owners(struct walk *k)
+{
+	struct error err = ERROR_INIT;
+
+	owners_find(k->c.q, &k->c.owners);
+	owners_find_remote(&k->c.owners);
+	if (owners_check(&k->c.owners, k->c.q, &err) < 0)
+		sink_trouble(&k->plain, &err);
+}
+
 int qmail_check(struct check_walk *w, struct error *err)
 {
 	struct walk k = {.c = {.q = queue_qmail(w->queue), .now = w->now}, .w = w};
@@ -298,8 +309,8 @@ int qmail_check(struct check_walk *w, struct error *err)
 	k.slots = calloc(k.c.q->split, sizeof *k.slots);
 	if (!k.slots)
 		return error_set(err, ERROR_NOMEM, "out of memory");
-	owners_find(k.c.q, &k.c.owners);
 	sink_init(&k.plain);
+	find_owners(&k);
 	check_layout(&k.c, &k.plain);
 	read_flat(&k);
 	for (int dir = 0; dir < DIR_SPLIT_COUNT; dir++)

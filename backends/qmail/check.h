@@ -12,7 +12,7 @@
 #include <mtaq/check.h>
 #include <mtaq/limits.h>
 
-#include "internal.h"
+#include "owners.h"
 
 /* After it qmail itself takes a file of a qmail-queue for dead; by the time of the last reading. */
 enum { OSSIFIED = 129600 };
@@ -64,13 +64,6 @@ static inline enum qmail_code finding_code(const struct finding *f)
 {
 	return (enum qmail_code)(f->code - qmail_codes);
 }
-
-/* Whom the files belong to, as most of the directories say. */
-struct owners {
-	uid_t send, queue, remote; /* qmails, qmailq, qmailr */
-	gid_t group;
-	bool remote_known;
-};
 
 /* ---- what was found, before it is told in order ---- */
 
@@ -151,9 +144,6 @@ int place_open(const struct queue_qmail *q, enum qmail_file f, uint64_t n, struc
 	       struct error *err);
 /* The split directory of number n there, or FLAT. */
 int place_split(const struct queue_qmail *q, enum qmail_dir dir, uint64_t n);
-void owners_find(const struct queue_qmail *q, struct owners *out);
-mode_t file_mode(enum qmail_file f);
-uid_t file_owner(const struct owners *o, enum qmail_file f);
 bool is_old(int64_t now, const struct stat *st);
 
 /* ---- check_layout.c ---- */

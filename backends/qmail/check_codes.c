@@ -6,6 +6,8 @@
 
 static const char trash[] = "into the trash";
 static const char whole[] = "all that is left of it into the trash";
+static const char whole_unless[] =
+    "all that is left of it into the trash; not while the directory of its mess is missing";
 
 /* clang-format off */
 const struct check_code qmail_codes[CODE_COUNT] = {
@@ -29,9 +31,9 @@ const struct check_code qmail_codes[CODE_COUNT] = {
     [CODE_MESS_NOT_A_FILE] = {"mess-not-a-file", SEVERITY_ERROR,
 	"the message is lost, and can be neither delivered nor bounced", whole, OFFLINE},
     [CODE_INFO_WITHOUT_MESS] = {"info-without-mess", SEVERITY_ERROR,
-	"the message is lost, and can be neither delivered nor bounced", whole, OFFLINE},
+	"the message is lost, and can be neither delivered nor bounced", whole_unless, OFFLINE},
     [CODE_TODO_WITHOUT_MESS] = {"todo-without-mess", SEVERITY_ERROR,
-	"the message is lost, and qmail-send stumbles over it at each look", whole, OFFLINE},
+	"the message is lost, and qmail-send stumbles over it at each look", whole_unless, OFFLINE},
     [CODE_INFO_DAMAGED] = {"info-damaged", SEVERITY_ERROR,
 	"qmail-send cannot read the sender, and never tries the message",
 	"written anew; a sender that is lost becomes the null sender, so that failures are told to "
@@ -53,7 +55,8 @@ const struct check_code qmail_codes[CODE_COUNT] = {
     [CODE_WRONG_MODE] = {"wrong-mode", SEVERITY_ERROR,
 	"qmail's programs cannot use it", "given its mode", LIVE},
     [CODE_DIRECTORY_MISSING] = {"directory-missing", SEVERITY_ERROR,
-	"new mail is refused, or old mail not found", "made", LIVE},
+	"new mail is refused, or old mail not found",
+	"made; not while messages are there that have files in it", LIVE},
     [CODE_NOT_A_DIRECTORY] = {"not-a-directory", SEVERITY_ERROR,
 	"new mail is refused, or old mail not found",
 	"move it away, and check again: a directory is made then", 0},

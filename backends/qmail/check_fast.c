@@ -10,18 +10,18 @@
 
 enum { QUICK_BYTES = 65536 };
 
-static bool stat_is_fine(const struct stat *st, uid_t owner, mode_t mode)
+static bool stat_is_fine(const struct check *c, const struct stat *st, enum qmail_file f)
 {
-	return S_ISREG(st->st_mode) && st->st_uid == owner && (st->st_mode & 07777) == mode;
+	return S_ISREG(st->st_mode) && (st->st_mode & 07777) == file_mode(f) &&
+	       (!c->owners.known || st->st_uid == file_owner(&c->owners, f));
 }
 
 static bool mess_is_fine(const struct check *c, uint64_t n)
 {
 	struct stat st;
 
-	return qmail_stat(c->q, FILE_MESS, n, &st, NULL) == 1 &&
-	       stat_is_fine(&st, c->owners.queue, file_mode(FILE_MESS)) && st.st_ino == n &&
-	       st.st_nlink == 1 && st.st_size > 0;
+	return qmail_stat(c->q, FILE_MESS, n, &st, NULL) == 1 && stat_is_fine(c, &st, FILE_MESS) &&
+	       st.st_ino == n && st.st_nlink == 1 && st.st_size > 0;
 }
 
 static bool info_is_fine(const char *p, size_t n)
@@ -54,7 +54,7 @@ static bool file_is_fine(const struct check *c, enum qmail_file f, uint64_t n)
 
 	if (fd < 0)
 		return false;
-	if (stat_is_fine(&st, c->owners.send, file_mode(f)) && st.st_size < QUICK_BYTES)
+	if (stat_is_fine(c, &st, f) && st.st_size < QUICK_BYTES)
 		got = st.st_size ? sys_pread(fd, text, (size_t)st.st_size + 1, 0) : 0;
 	sys_close(fd);
 	if (got < 0 || got != st.st_size)

@@ -63,7 +63,7 @@ static void compare(const struct visit *v, const char *path, const struct stat *
 	const mode_t got = st->st_mode & 0777;
 	char text[64];
 
-	if (st->st_uid != owner) {
+	if (v->c->owners.known && st->st_uid != owner) {
 		snprintf(text, sizeof text, "belongs to uid %ld, not %ld", (long)st->st_uid,
 			 (long)owner);
 		tell(v, CODE_WRONG_OWNER, path, text);
@@ -77,13 +77,63 @@ static void compare(const struct visit *v, const char *path, const struct stat *
 		tell(v, CODE_OPEN_MODE, path, text);
 }
 
-static void check_dir(const struct visit *v, const struct layout_dir *d, const char *path)
+/* Are there numbers of split directory `d` in one of these directories? */
+static bool has_numbers(const struct visit *v, enum qmail_dir dir, int d)
+{
+	const struct queue_qmail *q = v->c->q;
+	const bool flat = dir >= (int)DIR_SPLIT_COUNT && !q->big_todo;
+	struct numbers l = {NULL, 0, 0};
+	struct odds odds = {NULL, 0, 0};
+	bool found = false;
+
+	names_read(q, dir, flat ? FLAT : d, &l, &odds, NULL);
+	for (size_t i = 0; i < l.n; i++)
+		found |= d == FLAT || l.v[i] % q->split == (unsigned)d;
+	free(l.v);
+	odds_free(&odds);
+	return found;
+}
+
+/* Messages that are there still have files in a missing directory, if it was moved away. Once there
+ * is an empty one in its place they would be taken for what is left of messages. */
+static bool is_awaited(const struct visit *v, const char *name, int d)
+{
+	static const struct {
+		const char *missing;
+		enum qmail_dir there[5];
+	} rows[] = {
+	    {"mess", {DIR_INFO, DIR_LOCAL, DIR_REMOTE, DIR_TODO, DIR_COUNT}},
+	    {"info", {DIR_LOCAL, DIR_REMOTE, DIR_COUNT}},
+	    {"todo", {DIR_INTD, DIR_COUNT}},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		for (int k = 0; strcmp(rows[i].missing, name) == 0 && rows[i].there[k] != DIR_COUNT;
+		     k++)
+			if (has_numbers(v, rows[i].there[k], d))
+				return true;
+	return false;
+}
+
+static void missing_dir(const struct visit *v, const struct layout_dir *d, const char *path,
+			int split)
+{
+	struct finding *f = tell(v, CODE_DIRECTORY_MISSING, path, NULL);
+
+	if (is_awaited(v, d->name, split))
+		f->why_not =
+		    SLICE("messages are there that have files in it: bring it back, or make "
+			  "it yourself when it is lost for good");
+}
+
+static void check_dir(const struct visit *v, const struct layout_dir *d, const char *path,
+		      int split)
 {
 	struct stat st;
 	int r = look(v, path, &st);
 
 	if (r == 0)
-		tell(v, CODE_DIRECTORY_MISSING, path, NULL);
+		missing_dir(v, d, path, split);
 	else if (r > 0 && !S_ISDIR(st.st_mode))
 		tell(v, CODE_NOT_A_DIRECTORY, path, sys_file_type(st.st_mode));
 	else if (r > 0)
@@ -100,12 +150,12 @@ static void check_dirs(const struct visit *v)
 		    dirs[i].split == SPLIT || (dirs[i].split == SPLIT_TODO && v->c->q->big_todo);
 		struct stat st;
 
-		check_dir(v, &dirs[i], dirs[i].name);
+		check_dir(v, &dirs[i], dirs[i].name, FLAT);
 		if (!split || look(v, dirs[i].name, &st) != 1 || !S_ISDIR(st.st_mode))
 			continue;
 		for (unsigned d = 0; d < v->c->q->split; d++) {
 			snprintf(path, sizeof path, "%s/%u", dirs[i].name, d);
-			check_dir(v, &dirs[i], path);
+			check_dir(v, &dirs[i], path, (int)d);
 		}
 	}
 }

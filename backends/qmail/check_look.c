@@ -150,6 +150,33 @@ static struct finding *tell(const struct exam *e, enum qmail_code code, enum qma
 	return found;
 }
 
+/* A file is not missing where its directory is: whoever moved that away brings it back. What may
+ * not be mended until then, or none. */
+static struct slice directory_gone(const struct exam *e, unsigned files)
+{
+	const struct queue_qmail *q = e->c->q;
+	struct arena *a = &e->s->arena;
+
+	for (int f = 0; f < FILE_COUNT; f++) {
+		const char *is = "missing";
+		struct slice dir;
+		struct stat st;
+
+		if (!(files & (1u << f)))
+			continue;
+		dir = place_of(a, q, (enum qmail_file)f, e->l->n).dir;
+		if (dir.p &&
+		    sys_stat(q->fd, dir.p + strlen(q->base.dir) + 1, dir.p, &st, NULL) == 0) {
+			if (S_ISDIR(st.st_mode))
+				continue;
+			is = "no directory";
+		}
+		return arena_printf(a, "%s is %s: bring it back first",
+				    dir.p ? dir.p : "its directory", is);
+	}
+	return SLICE_NONE;
+}
+
 static void apply_rules(const struct exam *e)
 {
 	unsigned has = plain(e->l);
@@ -161,7 +188,8 @@ static void apply_rules(const struct exam *e)
 			continue;
 		if (r->when == WHEN_OLD && !is_old(e->c->now, &e->l->st[FILE_MESS]))
 			continue;
-		tell(e, r->code, actual(e->l, r->about), NULL);
+		tell(e, r->code, actual(e->l, r->about), NULL)->why_not =
+		    directory_gone(e, r->must_not);
 	}
 }
 
@@ -211,7 +239,7 @@ static void check_owner(const struct exam *e, enum qmail_file f)
 	const uid_t want = file_owner(&e->c->owners, f), got = e->l->st[f].st_uid;
 	char text[64];
 
-	if (got == want)
+	if (!e->c->owners.known || got == want)
 		return;
 	snprintf(text, sizeof text, "belongs to uid %ld, not %ld", (long)got, (long)want);
 	tell(e, CODE_WRONG_OWNER, f, text);

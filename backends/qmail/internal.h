@@ -56,8 +56,9 @@ enum {
 	SEEN_IN_SCAN = 1 << 8 /* one of many: not found by its id */
 };
 
-struct route {
-	struct slice domain, relay;
+/* A line of a control file that says something of a key. */
+struct control_line {
+	struct slice key, value;
 	size_t line;
 };
 
@@ -69,7 +70,7 @@ struct qmail_control {
 	struct slice me, double_bounce_to,
 	    double_bounce_host; /* with qmail's defaults; none when not known */
 	struct number concurrency_local, concurrency_remote;
-	struct route *routes; /* sorted by domain, without case */
+	struct control_line *routes; /* domains and relays, sorted */
 	size_t route_count;
 };
 
@@ -92,7 +93,7 @@ struct queue_qmail {
 	const char *log_why;	      /* why these, or why none */
 	atomic_int send_state;	      /* send_known(): 0 not asked yet, else its answer + 2 */
 	struct bounces *bounces;
-	struct arena arena;	      /* what lives as long as the queue */
+	struct arena arena; /* what lives as long as the queue */
 };
 
 static inline const struct queue_qmail *queue_qmail(const struct queue *q)
@@ -191,10 +192,16 @@ int control_load(struct queue_qmail *q, const struct queue_spec *spec, trouble_f
 /* A line of a control file without the blanks, tabs and line ends at its end, which do not count
  * for qmail. */
 struct slice control_trim(struct slice s);
+/* Sort lines by their keys, without case. Of several for a key the last one counts for qmail: only
+ * that is kept. How many are. */
+size_t control_sort(struct control_line *list, size_t n);
+/* The line of a key in a sorted list, or NULL. */
+const struct control_line *control_find(const struct control_line *list, size_t n,
+					struct slice key);
 /* Routes of a smtproutes file, sorted. -1 when out of memory. */
-int routes_parse(struct arena *a, struct slice text, struct route **list, size_t *count);
+int routes_parse(struct arena *a, struct slice text, struct control_line **list, size_t *count);
 /* Where qmail-remote would connect for `address`: the relay, none when the MX decides. */
-struct slice route_find(const struct route *list, size_t count, struct slice address);
+struct slice route_find(const struct control_line *list, size_t count, struct slice address);
 
 /* ---- running.c ---- */
 

@@ -113,8 +113,9 @@ static enum fate fate_of(const struct queue_qmail *q, uint64_t n, int64_t mtime_
 	if (qmail_stat(q, FILE_MESS, n, &st, NULL) != 1 || !S_ISREG(st.st_mode) ||
 	    qmail_mtime_ns(&st) != mtime_ns)
 		return FATE_OTHER;
-	info = qmail_stat(q, FILE_INFO, n, &st, NULL);
+	/* todo first: a message leaves it for info */
 	todo = qmail_find_todo(q, n, &f, &st, NULL);
+	info = qmail_stat(q, FILE_INFO, n, &st, NULL);
 	if (info < 0 || todo < 0)
 		return FATE_OTHER;
 	return info || todo ? FATE_ALIVE : FATE_NONE;

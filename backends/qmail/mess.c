@@ -26,8 +26,9 @@ static bool has_envelope(const struct message *m)
 	enum qmail_file f;
 	struct stat st;
 
-	return qmail_stat(queue_of(m), FILE_INFO, m->entry.number, &st, NULL) != 0 ||
-	       qmail_find_todo(queue_of(m), m->entry.number, &f, &st, NULL) != 0;
+	/* todo first: a message leaves it for info */
+	return qmail_find_todo(queue_of(m), m->entry.number, &f, &st, NULL) != 0 ||
+	       qmail_stat(queue_of(m), FILE_INFO, m->entry.number, &st, NULL) != 0;
 }
 
 /* There is no mess: the message has ended meanwhile, or it has lost its body. mess goes last when a

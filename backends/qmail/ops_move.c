@@ -37,8 +37,9 @@ static int check_free(struct action *a, struct held *h, struct move *m, struct e
 	m->again = there > 0 && st.st_ino == mess->st_ino && st.st_dev == mess->st_dev;
 	if (there < 0)
 		return -1;
-	if ((there > 0 && !m->again) || qmail_stat(to, FILE_INFO, m->new, &st, err) != 0 ||
-	    qmail_find_todo(to, m->new, &todo, &st, err) != 0)
+	/* todo first: a message leaves it for info */
+	if ((there > 0 && !m->again) || qmail_find_todo(to, m->new, &todo, &st, err) != 0 ||
+	    qmail_stat(to, FILE_INFO, m->new, &st, err) != 0)
 		return error_set(err, ERROR_DENIED, "its number is in use in %s", to->base.dir);
 	return 0;
 }

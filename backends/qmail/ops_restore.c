@@ -36,7 +36,7 @@ enum {
 struct restore {
 	struct source s;
 	bool by_todo;  /* through todo, else as one that has been preprocessed */
-	bool put_down; /* the number it gets */
+	bool noted;    /* this run has written into the note how far it is */
 	bool in_queue; /* an earlier run got as far as mess */
 	bool mess, intd, local, remote, bounce, info; /* what this run has made */
 	char pid_name[40];
@@ -54,12 +54,19 @@ static int queued_as(struct action *a, uint64_t n, bool *mess, bool *envelope, s
 	enum qmail_file f;
 	struct stat other;
 	int has_mess = qmail_stat(q, FILE_MESS, n, st, err);
-	int has_info = qmail_stat(q, FILE_INFO, n, &other, err);
+	/* todo first: a message leaves it for info */
 	int has_todo = qmail_find_todo(q, n, &f, &other, err);
+	int has_info = qmail_stat(q, FILE_INFO, n, &other, err);
 
 	*mess = has_mess > 0;
 	*envelope = has_info > 0 || has_todo > 0;
 	return has_mess < 0 || has_info < 0 || has_todo < 0 ? -1 : 0;
+}
+
+static bool is_own(const struct restore *r, const struct stat *mess)
+{
+	return qmail_mtime_ns(mess) == qmail_mtime_ns(&r->s.mess_st) &&
+	       mess->st_size == r->s.mess_st.st_size;
 }
 
 /* A message of this number whose mess is ours: 1 all of it, 2 mess alone, 0 none, -1. */
@@ -71,8 +78,7 @@ static int find_own(struct action *a, const struct restore *r, uint64_t n, bool 
 
 	if (queued_as(a, n, &mess, &envelope, &st, err) < 0)
 		return -1;
-	if (!mess || qmail_mtime_ns(&st) != qmail_mtime_ns(&r->s.mess_st) ||
-	    st.st_size != r->s.mess_st.st_size ||
+	if (!mess || !is_own(r, &st) ||
 	    (same_inode && (st.st_ino != r->s.mess_st.st_ino || st.st_dev != r->s.mess_st.st_dev)))
 		return 0;
 	return envelope ? 1 : 2;
@@ -119,6 +125,20 @@ static int check_not_queued(struct action *a, struct held *h, struct restore *r,
 	return found < 0 ? -1 : 0;
 }
 
+/* Files go when the message is back: one that is missing after qmail-send may have seen it has gone
+ * so. Otherwise the message cannot be brought back, which is more than that it is gone. */
+static int check_complete(const struct held *h, struct error *err)
+{
+	const json_t *note = h->saved->note;
+	struct error e = ERROR_INIT;
+
+	if (saved_check_complete(h->saved->dirfd, note, &e) == 0)
+		return 0;
+	if (e.code == ERROR_GONE && !json_is_true(json_object_get(note, visible)))
+		e.code = ERROR_CORRUPT;
+	return error_set(err, e.code, "%s", e.text);
+}
+
 int qmail_restore_take(struct action *a, struct held *h, struct error *err)
 {
 	struct restore *r = arena_zalloc(&h->arena, sizeof *r);
@@ -129,8 +149,8 @@ int qmail_restore_take(struct action *a, struct held *h, struct error *err)
 		return error_set(err, ERROR_LIMIT, "out of memory");
 	held_pin(h)->op = r;
 	r->s.mess = -1;
-	if (saved_check_complete(h->saved->dirfd, h->saved->note, err) < 0 ||
-	    source_open(h, &r->s, err) < 0 || check_not_queued(a, h, r, err) < 0) {
+	if (check_complete(h, err) < 0 || source_open(h, &r->s, err) < 0 ||
+	    check_not_queued(a, h, r, err) < 0) {
 		source_close(&r->s);
 		return -1;
 	}
@@ -159,7 +179,7 @@ static bool can_link(struct action *a, const struct restore *r)
 	struct stat queue;
 
 	return fstat(queue_qmail(a->queue)->fd, &queue) == 0 && queue.st_dev == st->st_dev &&
-	       st->st_uid == qmail_run(a)->queue_uid && (st->st_mode & 07777) == 0644 &&
+	       st->st_uid == qmail_run(a)->owners.queue && (st->st_mode & 07777) == 0644 &&
 	       number_free(a, (uint64_t)st->st_ino);
 }
 
@@ -200,7 +220,7 @@ static int put_down(struct action *a, struct held *h, uint64_t n, struct error *
 	struct restore *own = held_pin(h)->op;
 
 	held_pin(h)->n = n;
-	own->put_down = true;
+	own->noted = true;
 	if (write_progress(h, n, false, err) < 0)
 		return -1;
 	return marker_put(a, n, &own->s.mess_st, err);
@@ -208,10 +228,11 @@ static int put_down(struct action *a, struct held *h, uint64_t n, struct error *
 
 /* From here on nobody of us but a restore takes mess away again: whether it is there tells what has
  * become of the message. */
-static int announce(struct action *a, struct held *h, const struct restore *r, struct error *err)
+static int announce(struct action *a, struct held *h, struct restore *r, struct error *err)
 {
 	uint64_t n = held_pin(h)->n;
 
+	r->noted = true;
 	if (marker_turn(a, n, &r->s.mess_st, err) < 0)
 		return -1;
 	return write_progress(h, n, true, err);
@@ -319,17 +340,8 @@ static int copy_mess(struct action *a, struct held *h, struct restore *r, struct
 	return result;
 }
 
-static int put_mess(struct action *a, struct held *h, struct restore *r, struct error *err)
-{
-	if (r->in_queue) {
-		r->mess = true;
-		return clear_orphans(a, held_pin(h)->n, err);
-	}
-	return can_link(a, r) ? link_mess(a, h, r, err) : copy_mess(a, h, r, err);
-}
-
 /* As long as it is open nobody else gets its number, however soon it is delivered. */
-static int hold_mess(struct action *a, struct held *h, struct error *err)
+static int hold_mess(struct action *a, struct held *h, const struct restore *r, struct error *err)
 {
 	const struct queue_qmail *q = queue_qmail(a->queue);
 	struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_OMIT}};
@@ -341,8 +353,20 @@ static int hold_mess(struct action *a, struct held *h, struct error *err)
 	p->mess = sys_open_file(q->fd, path.name, SYS_READ, path.full, &p->mess_st, err);
 	if (p->mess < 0)
 		return -1;
+	if (!is_own(r, &p->mess_st))
+		return error_set(err, ERROR_STALE, "its number belongs to another message now");
 	/* qmail-clean goes by the time of the last reading */
 	return futimens(p->mess, times) < 0 ? error_sys(err, errno, "%s", path.full) : 0;
+}
+
+/* What an earlier run has left there is not this run's: it stays as it is until all is done. */
+static int put_mess(struct action *a, struct held *h, struct restore *r, struct error *err)
+{
+	if (r->in_queue)
+		return hold_mess(a, h, r, err) < 0 ? -1 : clear_orphans(a, held_pin(h)->n, err);
+	if ((can_link(a, r) ? link_mess(a, h, r, err) : copy_mess(a, h, r, err)) < 0)
+		return -1;
+	return hold_mess(a, h, r, err);
 }
 
 /* ---- prepare ---- */
@@ -379,7 +403,7 @@ static int put_queued(struct action *a, struct held *h, struct restore *r, struc
 
 static int put_all(struct action *a, struct held *h, struct restore *r, struct error *err)
 {
-	if (put_mess(a, h, r, err) < 0 || hold_mess(a, h, err) < 0)
+	if (put_mess(a, h, r, err) < 0)
 		return -1;
 	if (r->s.bounce.p &&
 	    put_file(a, h, FILE_BOUNCE, r->s.bounce, &r->s.bounce_time, false, &r->bounce, err) < 0)
@@ -434,25 +458,34 @@ int qmail_restore_prepare(struct action *a, struct held *h, struct error *err)
 	return put_all(a, h, r, err) < 0 || set_id(h, err) < 0 ? -1 : 1;
 }
 
-/* What was put into the queue and is not to be seen yet goes again, mess last. */
+/* The note as it was found, on disk. */
+static int write_back(struct held *h)
+{
+	if (saved_write_note(h->saved->dirfd, h->saved->note, NULL) < 0)
+		return -1;
+	return fsync(h->saved->dirfd);
+}
+
+/* What was put into the queue and is not to be seen yet goes again; mess last, and only when the
+ * note no longer says that it may have been seen: without it that would mean that it was. */
 static void take_away(struct action *a, struct held *h, struct restore *r)
 {
-	static const enum qmail_file files[] = {FILE_BOUNCE, FILE_INFO,	  FILE_INTD,
-						FILE_LOCAL,  FILE_REMOTE, FILE_MESS};
-	const bool made[] = {r->bounce, r->info, r->intd, r->local, r->remote, r->mess};
+	static const enum qmail_file files[] = {FILE_BOUNCE, FILE_INFO, FILE_INTD, FILE_LOCAL,
+						FILE_REMOTE};
+	const bool made[] = {r->bounce, r->info, r->intd, r->local, r->remote};
 	uint64_t n = held_pin(h)->n;
 
 	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
 		if (!made[i])
 			continue;
-		if (files[i] != FILE_MESS)
-			new_file_discard(a, files[i], n);
+		new_file_discard(a, files[i], n);
 		step_unlink(a, files[i], n, NULL);
 	}
-	if (!r->put_down)
+	if (!r->noted || write_back(h) < 0)
 		return;
+	if (r->mess)
+		step_unlink(a, FILE_MESS, n, NULL);
 	marker_remove(a, n, &r->s.mess_st);
-	saved_write_note(h->saved->dirfd, h->saved->note, NULL);
 }
 
 static void let_go(struct action *a, struct held *h)
@@ -473,6 +506,18 @@ static int publish(struct action *a, enum qmail_file f, uint64_t n, struct error
 	return r == 0 ? error_set(err, ERROR_BUSY, "its number is in use") : r;
 }
 
+/* qmail-clean may have taken it for dead, or for the end of one that was delivered. */
+static int check_mess(struct action *a, struct held *h, struct error *err)
+{
+	struct error e = ERROR_INIT;
+
+	if (pin_check(a, h, &e) == 0)
+		return 0;
+	if (e.code == ERROR_GONE || e.code == ERROR_STALE)
+		return error_set(err, ERROR_BUSY, "qmail has taken its mess away meanwhile");
+	return error_set(err, e.code, "%s", e.text);
+}
+
 /* It must not be seen before what belongs to it is on disk. */
 int qmail_restore_commit(struct action *a, struct held *h, struct error *err)
 {
@@ -480,6 +525,8 @@ int qmail_restore_commit(struct action *a, struct held *h, struct error *err)
 	uint64_t n = held_pin(h)->n;
 	int done;
 
+	if (check_mess(a, h, err) < 0)
+		return -1;
 	if (r->bounce && (publish(a, FILE_BOUNCE, n, err) < 0 || qmail_sync(a, err) < 0))
 		return -1;
 	if (announce(a, h, r, err) < 0)

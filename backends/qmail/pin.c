@@ -25,6 +25,11 @@ static int ended(struct error *err)
 	return error_set(err, ERROR_GONE, "it is gone");
 }
 
+static int at_work(struct error *err)
+{
+	return error_set(err, ERROR_BUSY, "qmail-send is at work on it");
+}
+
 /* Open one of its files: 1, 0 when it is not there, -1. */
 static int open_pinned(const struct action *a, uint64_t n, enum qmail_file f,
 		       enum sys_access access, int *fd, struct stat *st, struct error *err)
@@ -88,7 +93,7 @@ static int open_envelope(const struct action *a, struct pin *p, struct error *er
 		sys_close(p->info);
 		p->info = -1;
 	}
-	return error_set(err, ERROR_BUSY, "qmail-send is at work on it");
+	return at_work(err);
 }
 
 static int open_channels(const struct action *a, struct pin *p, struct error *err)
@@ -190,6 +195,17 @@ static int check_path(const struct queue_qmail *q, enum qmail_file f, uint64_t n
 	return same_file(&st, held) ? 0 : not_it(err);
 }
 
+/* Without its todo a message whose mess is there has been preprocessed meanwhile: that is no end.
+ */
+static int check_todo(const struct queue_qmail *q, const struct pin *p, struct error *err)
+{
+	struct error e = ERROR_INIT;
+
+	if (check_path(q, p->todo_file, p->n, &p->todo_st, &e) == 0)
+		return 0;
+	return e.code == ERROR_GONE ? at_work(err) : error_set(err, e.code, "%s", e.text);
+}
+
 int pin_check(const struct action *a, const struct held *h, struct error *err)
 {
 	const struct queue_qmail *q = queue_qmail(a->queue);
@@ -201,7 +217,7 @@ int pin_check(const struct action *a, const struct held *h, struct error *err)
 	if (check_path(q, FILE_MESS, p->n, &p->mess_st, err) < 0)
 		return -1;
 	if (p->todo >= 0)
-		return check_path(q, p->todo_file, p->n, &p->todo_st, err);
+		return check_todo(q, p, err);
 	todo = qmail_find_todo(q, p->n, &f, &st, err);
 	if (todo != 0)
 		return todo < 0 ? -1 : not_it(err);
@@ -216,7 +232,7 @@ int qmail_recheck(struct action *a, struct held *h, struct error *err)
 
 	if ((m->state == STATE_NEW) != (p->todo >= 0) ||
 	    (m->state == STATE_INCOMING) != (p->todo < 0 && p->info < 0))
-		return error_set(err, ERROR_BUSY, "qmail-send is at work on it");
+		return at_work(err);
 	if (control && m->identity.control_ino != (uint64_t)control->st_ino)
 		return not_it(err);
 	return pin_check(a, h, err);

@@ -55,6 +55,7 @@ static int repair_begin(struct repair *r, struct error *err)
 	r->own = m;
 	m->check = (struct check){.q = q, .now = r->now};
 	owners_find(q, &m->check.owners);
+	owners_find_remote(&m->check.owners);
 	/* delete is what may be done with and without qmail-send, as this is */
 	m->action = (struct action){.queue = r->queue,
 				    .op = OP_DELETE,
@@ -149,22 +150,25 @@ static bool is_odd(enum qmail_code code)
 	}
 }
 
-/* Odd names are looked at by their own plan. */
-static bool still_so(const struct check *c, const struct finding *f)
+/* 1, 0, or -1 when it is so in a way that cannot be mended. Odd names are looked at by their own
+ * plan. */
+static int still_so(const struct check *c, const struct finding *f, struct error *err)
 {
 	enum qmail_code code = finding_code(f);
 	struct finding now;
 	struct sink s;
-	bool again;
+	int again;
 
 	if (is_odd(code))
-		return true;
+		return 1;
 	sink_init(&s);
 	if (is_layout(code) || !f->id.p)
 		check_layout(c, &s);
 	else
 		examine(c, f->number, &s);
 	again = told_again(&s, f, &now);
+	if (again && now.why_not.p)
+		again = error_set(err, ERROR_UNSUPPORTED, "%s", now.why_not.p);
 	sink_free(&s);
 	return again;
 }
@@ -181,11 +185,28 @@ static plan_fn *planner(const struct finding *f)
 	}
 }
 
+/* A file that keeps its owner can be mended whoever that is. */
+static bool needs_owner(const struct repair_step *s)
+{
+	return s->kind == STEP_MAKE || s->kind == STEP_ATTRIBUTES ||
+	       (s->kind == STEP_REPLACE && !S_ISREG(s->was.st_mode));
+}
+
+static int check_owners(const struct mending *own, const struct mend *m, struct error *err)
+{
+	for (size_t i = 0; i < m->count; i++)
+		if (needs_owner(&m->steps[i]))
+			return owners_check(&own->check.owners, own->check.q, err);
+	return 0;
+}
+
 static int plan(struct repair *r, struct mend *m, struct error *err)
 {
-	if (!still_so(&mending(r)->check, m->finding))
-		return 0;
-	return planner(m->finding)(r, m, err);
+	int again = still_so(&mending(r)->check, m->finding, err);
+
+	if (again > 0)
+		again = planner(m->finding)(r, m, err);
+	return again > 0 && check_owners(mending(r), m, err) < 0 ? -1 : again;
 }
 
 static void let_go(struct repair *r, struct mend *m)

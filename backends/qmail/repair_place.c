@@ -161,6 +161,7 @@ static int plan_make(struct repair *r, struct mend *m, struct repair_step *s, bo
 	if (there && mend_add(m, s, err) < 0)
 		return -1;
 	rights(r, m, &make);
+	m->did = SLICE("made");
 	return mend_add(m, &make, err) < 0 ? -1 : 1;
 }
 

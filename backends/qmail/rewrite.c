@@ -3,16 +3,7 @@
 
 #include <mtaq/limits.h>
 
-#include <stdlib.h>
-
 /* ---- the maps ---- */
-
-static int by_key(const void *a, const void *b)
-{
-	const struct rewrite_entry *x = a, *y = b;
-
-	return slice_casecmp(x->key, y->key);
-}
 
 static size_t count_lines(struct slice text)
 {
@@ -33,7 +24,7 @@ int rewrite_map_parse(struct arena *a, struct slice text, bool values, struct re
 	if (!out->list)
 		return -1;
 	while (slice_cut(&text, '\n', &line)) {
-		struct rewrite_entry e = {.value = SLICE_NONE};
+		struct control_line e = {.line = out->count};
 
 		line = control_trim(line);
 		if (line.n == 0 || line.p[0] == '#')
@@ -46,18 +37,13 @@ int rewrite_map_parse(struct arena *a, struct slice text, bool values, struct re
 			e.key = line;
 		out->list[out->count++] = e;
 	}
-	if (out->count > 1)
-		qsort(out->list, out->count, sizeof *out->list, by_key);
+	out->count = control_sort(out->list, out->count);
 	return 0;
 }
 
-static const struct rewrite_entry *find(const struct rewrite_map *m, struct slice key)
+static const struct control_line *find(const struct rewrite_map *m, struct slice key)
 {
-	struct rewrite_entry want = {.key = key};
-
-	if (m->count == 0)
-		return NULL;
-	return bsearch(&want, m->list, m->count, sizeof *m->list, by_key);
+	return control_find(m->list, m->count, key);
 }
 
 /* ---- reading them ---- */
@@ -147,10 +133,10 @@ static struct slice unhack(const struct rewrite *r, char *p, struct slice s)
 }
 
 /* The prefix for an address: of the whole of it, of its domain, or of a domain above. */
-static const struct rewrite_entry *find_virtual(const struct rewrite *r, struct slice s, size_t at)
+static const struct control_line *find_virtual(const struct rewrite *r, struct slice s, size_t at)
 {
 	for (size_t i = 0; i <= s.n; i++) {
-		const struct rewrite_entry *e;
+		const struct control_line *e;
 
 		if (i != 0 && i != at + 1 && i != s.n && !(i > at && s.p[i] == '.'))
 			continue;
@@ -164,7 +150,7 @@ static const struct rewrite_entry *find_virtual(const struct rewrite *r, struct 
 enum channel rewrite_forward(const struct rewrite *r, struct arena *a, struct slice address,
 			     struct slice *stored)
 {
-	const struct rewrite_entry *e;
+	const struct control_line *e;
 	struct slice s = address;
 	size_t at;
 
@@ -199,7 +185,7 @@ static struct slice without_prefix(struct slice s, struct slice prefix)
 struct slice rewrite_strip(const struct rewrite *r, struct slice stored)
 {
 	size_t at = last_of(stored, '@');
-	const struct rewrite_entry *e;
+	const struct control_line *e;
 
 	if (at == SIZE_MAX)
 		return stored;

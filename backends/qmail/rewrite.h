@@ -10,12 +10,8 @@
 
 #include "internal.h"
 
-struct rewrite_entry {
-	struct slice key, value;
-};
-
 struct rewrite_map {
-	struct rewrite_entry *list; /* by key, without case */
+	struct control_line *list;
 	size_t count;
 };
 
@@ -24,8 +20,8 @@ struct rewrite {
 	struct slice envnoathost;
 };
 
-/* The lines of a control file, sorted; with `values` only lines that have a colon count, and the
- * key ends there. -1 when out of memory. */
+/* The lines of a control file, by control_sort(); with `values` only lines that have a colon count,
+ * and the key ends there. -1 when out of memory. */
 int rewrite_map_parse(struct arena *a, struct slice text, bool values, struct rewrite_map *out);
 /* Read the control files of `q`. -1 with err when there are none, or one cannot be read. */
 int rewrite_load(const struct queue_qmail *q, struct arena *a, struct rewrite *out,

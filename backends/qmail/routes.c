@@ -1,4 +1,5 @@
-/* control/smtproutes: where qmail-remote connects when the MX does not decide. */
+/* Lines of control files that say something of a key, and those of control/smtproutes: where
+ * qmail-remote connects when the MX does not decide. */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -10,45 +11,56 @@ struct slice control_trim(struct slice s)
 	return s;
 }
 
-static int route_order(const void *a, const void *b)
+static int by_key(const void *a, const void *b)
 {
-	const struct route *x = a, *y = b;
-	int c = slice_casecmp(x->domain, y->domain);
+	const struct control_line *x = a, *y = b;
+	int c = slice_casecmp(x->key, y->key);
 
 	return c ? c : (x->line > y->line) - (x->line < y->line);
 }
 
+size_t control_sort(struct control_line *list, size_t n)
+{
+	size_t kept = 0;
+
+	if (n > 1)
+		qsort(list, n, sizeof *list, by_key);
+	for (size_t i = 0; i < n; i++)
+		if (i + 1 == n || !slice_caseeq(list[i].key, list[i + 1].key))
+			list[kept++] = list[i];
+	return kept;
+}
+
+static int compare_key(const void *key, const void *line)
+{
+	return slice_casecmp(*(const struct slice *)key, ((const struct control_line *)line)->key);
+}
+
+const struct control_line *control_find(const struct control_line *list, size_t n, struct slice key)
+{
+	return n ? bsearch(&key, list, n, sizeof *list, compare_key) : NULL;
+}
+
 /* DOMAIN:RELAY; some builds of qmail keep a user and password behind the relay, which are nobody's
  * business. */
-static bool parse_route(struct slice line, struct route *out)
+static bool parse_route(struct slice line, struct control_line *out)
 {
 	static const char stop[] = " \t|";
 	struct slice rest = control_trim(line);
 
 	if (rest.n == 0 || rest.p[0] == '#')
 		return false;
-	slice_cut(&rest, ':', &out->domain);
+	slice_cut(&rest, ':', &out->key);
 	if (!rest.p)
 		return false;
 	for (const char *c = stop; *c; c++) {
-		slice_cut(&rest, *c, &out->relay);
-		rest = out->relay;
+		slice_cut(&rest, *c, &out->value);
+		rest = out->value;
 	}
 	return true;
 }
 
-/* Of several lines for a domain the last one counts. */
-static size_t drop_overruled(struct route *list, size_t n)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (i + 1 == n || !slice_caseeq(list[i].domain, list[i + 1].domain))
-			list[kept++] = list[i];
-	return kept;
-}
-
-int routes_parse(struct arena *a, struct slice text, struct route **list, size_t *count)
+int routes_parse(struct arena *a, struct slice text, struct control_line **list, size_t *count)
 {
 	size_t lines = 1, n = 0;
 	struct slice line;
@@ -63,34 +75,15 @@ int routes_parse(struct arena *a, struct slice text, struct route **list, size_t
 		(*list)[n].line = at;
 		n += parse_route(line, &(*list)[n]);
 	}
-	qsort(*list, n, sizeof **list, route_order);
-	*count = drop_overruled(*list, n);
+	*count = control_sort(*list, n);
 	return 0;
-}
-
-static const struct route *find_domain(const struct route *list, size_t count, struct slice domain)
-{
-	size_t low = 0, high = count;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		int c = slice_casecmp(domain, list[mid].domain);
-
-		if (c == 0)
-			return &list[mid];
-		if (c < 0)
-			high = mid;
-		else
-			low = mid + 1;
-	}
-	return NULL;
 }
 
 /* qmail-remote looks for the host, then for each ending of it that begins with a dot, then for "".
  */
-struct slice route_find(const struct route *list, size_t count, struct slice address)
+struct slice route_find(const struct control_line *list, size_t count, struct slice address)
 {
-	const struct route *r;
+	const struct control_line *r;
 	size_t at = address.n;
 	struct slice host;
 
@@ -102,9 +95,9 @@ struct slice route_find(const struct route *list, size_t count, struct slice add
 	for (size_t i = 0; i <= host.n; i++) {
 		if (i != 0 && i != host.n && host.p[i] != '.')
 			continue;
-		r = find_domain(list, count, slice_skip(host, i));
+		r = control_find(list, count, slice_skip(host, i));
 		if (r)
-			return r->relay.n ? r->relay : SLICE_NONE;
+			return r->value.n ? r->value : SLICE_NONE;
 	}
 	return SLICE_NONE;
 }

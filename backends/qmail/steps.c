@@ -163,17 +163,9 @@ int step_adopt(struct action *a, const char *pid_name, uint64_t n, struct error 
 
 struct new_file new_file_as(const struct action *a, enum qmail_file f)
 {
-	const struct qmail_run *r = qmail_run(a);
+	const struct owners *o = &qmail_run(a)->owners;
 
-	switch (f) {
-	case FILE_INFO:
-	case FILE_LOCAL:
-	case FILE_REMOTE:
-	case FILE_BOUNCE:
-		return (struct new_file){r->send_uid, r->send_gid, 0600, NULL};
-	default:
-		return (struct new_file){r->queue_uid, r->queue_gid, 0644, NULL};
-	}
+	return (struct new_file){file_owner(o, f), o->group, file_mode(f), NULL};
 }
 
 static int fill(int fd, const char *path, struct slice text, const struct new_file *as,
@@ -214,7 +206,8 @@ int new_file_write(const struct action *a, enum qmail_file f, uint64_t n, struct
 	struct spot s;
 	int r;
 
-	if (open_spot(a, f, n, &s, err) < 0)
+	if (owners_check(&qmail_run(a)->owners, queue_qmail(a->queue), err) < 0 ||
+	    open_spot(a, f, n, &s, err) < 0)
 		return -1;
 	r = write_at(&s, text, as, err);
 	sys_close(s.dir);

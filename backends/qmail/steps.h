@@ -46,7 +46,9 @@ struct new_file {
 /* Who owns a file of this kind: qmails for what qmail-send writes, qmailq for mess, todo and intd.
  */
 struct new_file new_file_as(const struct action *a, enum qmail_file f);
-/* Write the temporary. What cannot be finished is taken away again. */
+/* Write the temporary, unless its owner cannot be told. What cannot be finished is taken away
+ * again.
+ */
 int new_file_write(const struct action *a, enum qmail_file f, uint64_t n, struct slice text,
 		   const struct new_file *as, struct error *err);
 /* Give it its name, in place of what has it. */

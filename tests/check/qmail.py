@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import pwd
 import random
 import re
 import shutil
@@ -191,10 +192,13 @@ def directory_rights(q, rng, taken):
 
 
 def missing_directory(q, rng, taken):
-    empty = [d for r in ("mess", "info", "local", "remote") for d in (q.path / r).iterdir() if not any(d.iterdir())]
+    # one that messages have files in is another matter: moved_away()
+    roles = ("mess", "info", "local", "remote")
+    empty = [d for d in range(q.split) if not any(any((q.path / r / str(d)).glob("*")) for r in roles)
+             and not any(n % q.split == d for r in FLAT for n in q.numbers(r))]
     if not empty:
         return stray(q, rng, taken)
-    rng.choice(sorted(empty)).rmdir()
+    (q.path / rng.choice(roles) / str(rng.choice(empty))).rmdir()
     return {"directory-missing"}
 
 
@@ -266,7 +270,8 @@ def possible(kind, q, taken):
 def damage(q, rng):
     """Some of it: what must be told, a set of codes for each, and the numbers that were touched."""
     expected, taken = [], set()
-    for kind in rng.sample(DAMAGE, rng.randint(1, 7)):
+    # directories go when the rest is done: nothing can be put into one that is gone
+    for kind in sorted(rng.sample(DAMAGE, rng.randint(1, 7)), key=lambda kind: kind is missing_directory):
         for _ in range(1 if kind in ONCE else rng.randint(1, 2)):
             if possible(kind, q, taken):
                 expected.append((kind.__name__, kind(q, rng, taken)))
@@ -467,6 +472,70 @@ def young():
     Tap.ok(status == 0, "it is the time of the last reading that counts", lines, err)
 
 
+def moved_away():
+    """A directory that somebody has moved away: what it holds is not lost, and nothing is mended over it."""
+    for role in ("mess", "info"):
+        home, q = fresh("basic", f"away-{role}")
+        d = str(max(range(q.split), key=lambda d: sum(n % q.split == d for n in q.numbers("info"))))
+        old = time.time() - OSSIFIED - 1000
+        for n in q.numbers("mess"):
+            st = os.stat(q.file("mess", n))
+            os.utime(q.file("mess", n), ns=(int(old * 10**9), st.st_mtime_ns))
+        whole = q.tree()
+        os.rename(q.path / role / d, Path(home, "away"))
+        before = q.tree()
+        for nth in ("once", "twice"):
+            status, lines, err = mtaq(q, "check", "--repair", "--no-syslog", home=home)
+            Tap.ok(status == 1 and q.tree() == before, f"{role} moved away: nothing is mended over it, {nth}", lines, err,
+                   *differences(before, q.tree()))
+            Tap.ok(any("bring it back" in x and f"/{role}/{d}:" in x for x in lines)
+                   and any(f"/{role}/{d} is missing: bring it back" in x for x in lines),
+                   f"{role} moved away: that is said, {nth}", lines, err)
+        st = os.stat(q.path / role)
+        os.mkdir(q.path / role / d)
+        os.chmod(q.path / role / d, stat.S_IMODE(st.st_mode))
+        os.chown(q.path / role / d, st.st_uid, st.st_gid)
+        status, lines, err = mtaq(q, "check", "-n", "--repair", home=home)
+        Tap.ok(any("into the trash" in x for x in lines),
+               f"{role} made by hand: then what is left of its messages may go", lines, err)
+        os.rmdir(q.path / role / d)
+        os.rename(Path(home, "away"), q.path / role / d)
+        status, lines, err = mtaq(q, "check", home=home)
+        Tap.ok(status == 0 and q.tree() == whole, f"{role} brought back: all is as it was", lines, err)
+
+
+def owners():
+    """Directories that somebody has given to root: nothing of the queue goes with them."""
+    if not ROOT:
+        Tap.ok(True, "directories given to root # SKIP not root")
+        return
+    home, q = fresh("basic", "owners")
+    whole = q.tree()
+    own = {role: os.stat(q.path / role / "0").st_uid for role in ("mess", "info")}
+    os.chown(q.path / "info", 0, 0)
+    status, lines, err = mtaq(q, "bounce", "--even-silent", "--no-syslog", "ALL", home=home)
+    notes = [os.stat(q.file("bounce", n)) for n in q.numbers("bounce")]
+    Tap.ok(len(notes) > 5 and {st.st_uid for st in notes} == {own["info"]},
+           "info given to root: a note belongs to qmail-send", status, err, {st.st_uid for st in notes})
+    mtaq(q, "undo", "--no-syslog", runs(home)[-1], home=home)
+    status, lines, err = mtaq(q, "check", "--repair", "--no-syslog", home=home)
+    Tap.ok(status == 0 and {k: v[1] for k, v in q.tree().items()} == {k: v[1] for k, v in whole.items()},
+           "info given to root: repair gives it back", status, err)
+    try:
+        users = {"mess": pwd.getpwnam("qmailq").pw_uid, "info": pwd.getpwnam("qmails").pw_uid}
+    except KeyError:
+        Tap.ok(True, "all directories given to root # SKIP no users of qmail")
+        return
+    for top, dirs, _ in os.walk(q.path):
+        for name in dirs:
+            os.chown(os.path.join(top, name), 0, 0)
+    status, lines, err = mtaq(q, "check", "--repair", "--no-syslog", home=home)
+    got = {k: v[1] for k, v in q.tree().items() if k.partition("/")[0] in users}
+    Tap.ok(status == 0 and all(uid == users[k.partition("/")[0]] for k, uid in got.items()),
+           "all directories given to root: they go to the users of qmail", status, err)
+    Tap.ok(not any(v[1] == 0 for v in q.tree().values()), "and nothing to root", q.tree())
+
+
 def main():
     """All of it."""
     print(f"# SEED={SEED} ROUNDS={ROUNDS}")
@@ -476,6 +545,8 @@ def main():
     no_mutex()
     young()
     hidden_behind()
+    moved_away()
+    owners()
     killed()
     print(f"1..{Tap.count}")
     return 1 if Tap.failed else 0

@@ -421,7 +421,7 @@ def retold(path, node, changed):
     restoring = re.search(rb'(?<="restoring": )\d+', data)
     if restoring:
         number = int(restoring.group(0))
-        data = data.replace(restoring.group(0), b"%d" % changed.get(number, number))
+        data = data[: restoring.start()] + b"%d" % changed.get(number, number) + data[restoring.end() :]
     return node.with_(data=data)
 
 

@@ -46,7 +46,7 @@ static void feed_files(struct arena *a, struct slice bytes)
 static void feed_routes(struct arena *a, struct slice bytes)
 {
 	struct slice rest = bytes, address;
-	struct route *list;
+	struct control_line *list;
 	size_t n;
 
 	if (!slice_cut(&rest, '\n', &address) || !rest.p)
@@ -54,7 +54,7 @@ static void feed_routes(struct arena *a, struct slice bytes)
 	check(routes_parse(a, rest, &list, &n) == 0);
 	check_inside(rest, route_find(list, n, address));
 	for (size_t i = 1; i < n; i++)
-		check(slice_casecmp(list[i - 1].domain, list[i].domain) < 0);
+		check(slice_casecmp(list[i - 1].key, list[i].key) < 0);
 }
 
 static void feed_names(struct slice bytes)

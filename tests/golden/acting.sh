@@ -214,6 +214,14 @@ same "$tmp/back" "$tmp/whole" 'all is back'
 act trash
 is "$(wc -c <"$out")" 0 'and the trash is empty'
 
+new qmail basic
+act delete --no-syslog 1147967
+rm "$dir/trash/$(last_run)/"*.mess
+untouched 1 'No such file' 'one of its saved files is missing' trash restore --no-syslog \
+    "$(basename "$dir/trash/$(last_run)"/*.json .json)"
+like "$(cat "$err")" '1 message matched: 1 failed' 'that is no success'
+
+new sendmail flat
 act delete --no-syslog 60F000B2017028
 run_id=$(last_run)
 mkdir -m 700 "$dir/trash/20200101T000000Z-1"

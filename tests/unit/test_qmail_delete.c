@@ -440,6 +440,47 @@ static void test_save_states(void **state)
 	world_close(&w);
 }
 
+static void preprocess(struct box *b)
+{
+	act_shell(b, "n=$(ls todo); d=$((n % 23)); printf 'Fann@example.com\\0' >info/$d/$n; "
+		     "printf 'Tdefer@mail.example.test\\0' >remote/$d/$n; rm intd/$n todo/$n");
+}
+
+static void preprocess_and_end(struct box *b)
+{
+	act_shell(b, "n=$(ls todo); rm */$n */*/$n");
+}
+
+/* A new one that qmail-send takes up meanwhile is there all the same: it is saved at the next try.
+ */
+static void test_save_taken_up(void **state)
+{
+	static const enum act_step steps[] = {BEFORE_RECHECK, BEFORE_PREPARE};
+	struct plan_item item;
+	struct world w;
+	int fd;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		bool ends = i & 1;
+
+		world_open(&w, "todo.tar", OP_SAVE);
+		item = act_plan(&w.b, act_own_number(&w.b, NEW));
+		act_shell(&w.b, "for n in $(ls todo); do [ $(stat -c %i mess/*/$n) = $n ] || "
+				"rm -f todo/$n intd/$n */*/$n; done");
+		fd = act_send_starts(&w.b);
+		w.t.when = steps[i >> 1];
+		w.t.meanwhile = ends ? preprocess_and_end : preprocess;
+		assert_int_equal(act_item(&w.t, &item), ends ? ERROR_GONE : ERROR_BUSY);
+		assert_int_equal(trash_count(&w), 0);
+		w.t.when = STEP_NONE;
+		assert_int_equal(act_item(&w.t, &item), ends ? ERROR_GONE : ACT_DONE);
+		assert_int_equal(trash_count(&w), ends ? 0 : 4);
+		close(fd);
+		world_close(&w);
+	}
+}
+
 /* Where the trash lies: beside the queue, wherever that really is. */
 static void test_place(void **state)
 {
@@ -475,7 +516,7 @@ int main(void)
 	    cmocka_unit_test(test_left_over),	   cmocka_unit_test(test_mended),
 	    cmocka_unit_test(test_not_mended),	   cmocka_unit_test(test_save),
 	    cmocka_unit_test(test_save_target),	   cmocka_unit_test(test_save_states),
-	    cmocka_unit_test(test_place),
+	    cmocka_unit_test(test_save_taken_up),  cmocka_unit_test(test_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -263,7 +263,7 @@ static void test_routes(void **state)
 	    {"nodomain", NULL},
 	    {"", NULL},
 	};
-	struct route *list;
+	struct control_line *list;
 	size_t n;
 
 	(void)state;

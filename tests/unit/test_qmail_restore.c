@@ -2,6 +2,9 @@
  */
 #include "unit/qmail_act.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 enum { NOW = 1795174000 };
 
 /* Of fixtures/qmail/basic.tar, and of todo.tar. */
@@ -318,6 +321,133 @@ static void test_killed_and_ended(void **state)
 	}
 }
 
+/* ---- cut off, and then one that fails ---- */
+
+/* As left by one that was killed when it had said in the note that qmail-send may see it, before
+ * that was so. The descriptor that stands for qmail-send. */
+static int cut_off(struct world *w)
+{
+	int fd;
+
+	world_open(w, "basic.tar", VIRTUAL, true);
+	assert_int_equal(act_on(&w->t, w->n), ACT_DONE);
+	fd = act_send_starts(&w->b);
+	snprintf(w->t.id, sizeof w->t.id, "%s", w->id);
+	act_killed(&w->t, BEFORE_FINISH, 0, restore_again);
+	w->t.when = STEP_NONE;
+	act_shell(&w->b, "rm todo/* intd/*; grep -q '\"visible\": *true' ../trash/*.json");
+	return fd;
+}
+
+static void assert_restored(struct world *w)
+{
+	struct slice messes;
+
+	assert_int_equal(act_restore(&w->t, w->id), ACT_DONE);
+	assert_int_equal(new_number(w), w->n);
+	assert_true(act_exists(&w->b, FILE_TODO, w->n));
+	messes = act_shell(&w->b, "find mess -type f | wc -l; find pid -type f | wc -l");
+	assert_true(slice_is(messes, "22\n0\n"));
+	assert_true(trash_empty(w));
+	act_check_queue(&w->b);
+}
+
+/* The second one does not get as far as the step that counts: what the first has left stays, by
+ * which the third knows that nobody has seen it. */
+static void test_cut_off_and_given_up(void **state)
+{
+	struct slice note, again;
+	struct world w;
+	int fd;
+
+	(void)state;
+	fd = cut_off(&w);
+	note = act_shell(&w.b, "cat ../trash/*.json");
+	w.t.when = NO_COMMIT;
+	assert_int_equal(act_restore(&w.t, w.id), ERROR_BUG);
+	w.t.when = STEP_NONE;
+	assert_true(act_exists(&w.b, FILE_MESS, w.n));
+	assert_false(act_exists(&w.b, FILE_INTD, w.n));
+	again = act_shell(&w.b, "cat ../trash/*.json");
+	assert_true(slice_eq(note, again));
+	assert_restored(&w);
+	close(fd);
+	world_close(&w);
+}
+
+static void no_room(struct box *b)
+{
+	struct rlimit limit;
+
+	(void)b;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void room_again(void)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* The note cannot be written, neither forth nor back: mess stays. */
+static void test_note_cannot_be_written(void **state)
+{
+	struct world w;
+	int fd, r;
+
+	(void)state;
+	world_open(&w, "basic.tar", VIRTUAL, true);
+	assert_int_equal(act_on(&w.t, w.n), ACT_DONE);
+	fd = act_send_starts(&w.b);
+	w.t.when = BEFORE_COMMIT;
+	w.t.meanwhile = no_room;
+	r = act_restore(&w.t, w.id);
+	room_again();
+	assert_int_equal(r, ERROR_SYSTEM);
+	w.t.when = STEP_NONE;
+	assert_true(act_exists(&w.b, FILE_MESS, w.n));
+	assert_false(act_exists(&w.b, FILE_TODO, w.n));
+	assert_restored(&w);
+	close(fd);
+	world_close(&w);
+}
+
+static void clean_mess(struct box *b)
+{
+	act_shell(b, "rm mess/*/$(stat -c %i ../trash/*.mess)");
+}
+
+/* qmail-clean takes mess before the step that counts: nothing is shown without it. */
+static void test_mess_goes_meanwhile(void **state)
+{
+	struct world w;
+	int fd;
+
+	(void)state;
+	for (int live = 0; live < 2; live++) {
+		world_open(&w, "basic.tar", VIRTUAL, true);
+		assert_int_equal(act_on(&w.t, w.n), ACT_DONE);
+		fd = live ? act_send_starts(&w.b) : -1;
+		w.t.when = BEFORE_COMMIT;
+		w.t.meanwhile = clean_mess;
+		assert_int_equal(act_restore(&w.t, w.id), ERROR_BUSY);
+		w.t.when = STEP_NONE;
+		act_check_queue(&w.b);
+		assert_false(trash_empty(&w));
+		assert_int_equal(act_restore(&w.t, w.id), ACT_DONE);
+		act_check_queue(&w.b);
+		if (live)
+			close(fd);
+		world_close(&w);
+	}
+}
+
 /* delete was cut off after info had gone: its mess still has its name, and is taken up again. */
 static int delete_again(struct act *t, uint64_t n)
 {
@@ -404,7 +534,8 @@ static void test_damaged(void **state)
 	world_open(&w, "basic.tar", MIXED, true);
 	assert_int_equal(act_on(&w.t, w.n), ACT_DONE);
 	act_shell(&w.b, "mv ../trash/*.remote ../x");
-	assert_int_equal(act_restore(&w.t, w.id), ERROR_GONE);
+	assert_int_equal(act_restore(&w.t, w.id), ERROR_CORRUPT);
+	assert_non_null(strstr(w.t.err.text, "No such file"));
 	act_shell(&w.b, "echo >../trash/$(ls ../trash | sed -n 's/json/remote/p')");
 	assert_int_equal(act_restore(&w.t, w.id), ERROR_CORRUPT);
 	assert_false(act_exists(&w.b, FILE_MESS, w.n));
@@ -440,6 +571,9 @@ int main(void)
 	    cmocka_unit_test(test_queued),
 	    cmocka_unit_test(test_killed),
 	    cmocka_unit_test(test_killed_and_ended),
+	    cmocka_unit_test(test_cut_off_and_given_up),
+	    cmocka_unit_test(test_note_cannot_be_written),
+	    cmocka_unit_test(test_mess_goes_meanwhile),
 	    cmocka_unit_test(test_delete_killed),
 	    cmocka_unit_test(test_given_up),
 	    cmocka_unit_test(test_orphans),

@@ -84,6 +84,38 @@ static void test_forward(void **state)
 	}
 }
 
+/* Of several lines for a key the last one counts, wherever the others stand, and however it is
+ * written. */
+static void test_last_line(void **state)
+{
+	static const char *const files[] = {
+	    "a.example:zz\nv.example:first\nv.example:second\n",
+	    "v.example:first\nv.example:x\nV.example:y\na.example:zz\nv.EXAMPLE:second\n",
+	    "v.example:first\n.example:q\nv.example:second \nb.example:v.example\n",
+	    "v.example:no\nv.example:x\nv.example:a\nv.example:second\nv.example\n#v.example:b\n",
+	};
+	struct rewrite r = {0};
+	struct slice stored;
+	struct arena a;
+
+	(void)state;
+	arena_init(&a, 0);
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		assert_int_equal(rewrite_map_parse(&a, slice_from(files[i]), true, &r.virtuals), 0);
+		assert_int_equal(rewrite_forward(&r, &a, SLICE("r@v.example"), &stored),
+				 CHANNEL_LOCAL);
+		assert_true(slice_is(stored, "second-r@v.example"));
+		assert_true(slice_is(rewrite_strip(&r, stored), "r@v.example"));
+		/* what an overruled line would have made of it leads nowhere */
+		assert_null(rewrite_inverse(&r, &a, CHANNEL_LOCAL, SLICE("first-r@v.example")).p);
+	}
+	/* an empty last one takes the prefix away */
+	assert_int_equal(
+	    rewrite_map_parse(&a, SLICE("v.example:first\nv.example:\n"), true, &r.virtuals), 0);
+	assert_int_equal(rewrite_forward(&r, &a, SLICE("r@v.example"), &stored), CHANNEL_REMOTE);
+	arena_free(&a);
+}
+
 /* Whatever comes back leads to the same again; and all that is stored does come back. */
 static void test_inverse(void **state)
 {
@@ -188,6 +220,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_forward, open_world, close_world),
 	    cmocka_unit_test_setup_teardown(test_inverse, open_world, close_world),
 	    cmocka_unit_test_setup_teardown(test_strip, open_world, close_world),
+	    cmocka_unit_test(test_last_line),
 	    cmocka_unit_test(test_recorded),
 	    cmocka_unit_test(test_control),
 	};
