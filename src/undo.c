@@ -245,13 +245,16 @@ static void plan_delete(struct undo *u, const struct queue *q, const struct inte
 	struct message_entry e;
 	int n = find(u, q, it, &e);
 	struct in_trash t = look_into_trash(it);
+	struct intent here = *it;
 
 	if (n == 1 && t.saved &&
 	    (t.restoring || !is_where_it_was(&e, it) || is_remainder(u, q, &e)))
 		n = 0;
-	if (n == 1 && t.saved) {
+	if (n == 1 && (t.saved || select_state(q, &e, u->run->now) == STATE_ENDING)) {
 		/* not gone yet (qmail-send takes it at its next attempt), or cut off */
-		plan_found(u, q, OP_UNDO, NULL, it, &e, line);
+		if (!t.saved)
+			here.trash = SLICE_NONE;
+		plan_found(u, q, OP_UNDO, NULL, &here, &e, line);
 	} else if (n == 1) {
 		already(u);
 	} else if (n == 0 && !it->trash.p) {

@@ -353,7 +353,10 @@ int qmail_undo_finish(struct action *a, struct held *h, struct error *err)
 	const struct undo *u = held_pin(h)->op;
 
 	if (!u->saved)
-		return 0;
+		return u->lost ? error_set(err, ERROR_STALE,
+					   "not all of it can be taken back: qmail-send has done "
+					   "with the rest")
+			       : 0;
 	if (!still_listed(a, h, u))
 		return error_set(err, ERROR_BUSY,
 				 "qmail-send went by it in this moment: its copy stays in %s",

@@ -41,6 +41,20 @@ arrives "u1@$remote" 1 'undo of undo: and delivered'
 vanishes "undo-delete@$local" 'undo of undo: and ends'
 is "$(received "undo-delete@$local")" 0 'undo of undo: no word to the sender'
 
+# --- delete for good, when the message is in the queue still: the marks are all there is to take back
+
+policy "purged@$remote" deferral
+put "undo-purge@$local" "purged@$remote"
+ends_as "purged@$remote" deferral 'undo of delete --purge: deferred'
+acts '1 message matched: 1 deleted' delete --purge -f "undo-purge@$local"
+acts '1 message matched: 1 undone' undo "$last_run"
+alarm
+ends_as "purged@$remote" 'deferral deferral' 'undo of delete --purge: it is tried again'
+policy "purged@$remote" success
+alarm
+arrives "purged@$remote" 1 'undo of delete --purge: and delivered'
+vanishes "undo-purge@$local" 'undo of delete --purge: and ends'
+
 # --- delete, when the message is in the queue still: from then on it is there alone, whoever undoes it again
 
 policy "u2@$remote" deferral
