@@ -330,6 +330,114 @@ static void test_move_to_what_a_wildcard_matches(void **state)
 	box_end(&box);
 }
 
+/* ---- directories that share their data files ---- */
+
+#define SHARED "60EH00tW017323"
+
+static int setup_shared(void **state)
+{
+	(void)state;
+	box_open(&box, "split", NULL);
+	backend_sendmail.close(box.queue);
+	box_run((const char *const[]){"sh", "-c",
+				      "cd \"$0\" && mv q2/df/* q1/df && rmdir q2/df && ln -s "
+				      "../q1/df q2/df",
+				      box.dir, NULL});
+	box_open_dir(&box, box.dir);
+	box_snapshot(&box);
+	make_other(NULL);
+	return 0;
+}
+
+static void test_move_beside_shared_data(void **state)
+{
+	(void)state;
+	box.args.target = path_in(box.dir, "q2");
+	assert_int_equal(box_do(&box, OP_MOVE, SHARED), 1);
+	assert_false(box.finish_failed);
+	box_assert_diff(&box, " -mqueue/q1/qf/qf" SHARED " +mqueue/q2/qf/qf" SHARED);
+	box.args.target = path_in(box.dir, "q1");
+	assert_int_equal(box_do(&box, OP_MOVE, SHARED), 1);
+	box_assert_diff(&box, "");
+	/* two messages of one id there have one data file: it goes with the last */
+	box_write(&box, "mqueue/q2/qf/hf" SHARED, box_text(&box, "mqueue/q1/qf/qf" SHARED));
+	box_snapshot(&box);
+	box.args.target = other;
+	assert_int_equal(box_do(&box, OP_MOVE, "qf" SHARED), 1);
+	box_assert_diff(&box, " -mqueue/q1/qf/qf" SHARED);
+}
+
+/* ---- step by step ---- */
+
+static struct plan_item item_now;
+static struct held held_now;
+
+/* Taken, prepared and synced: all but the commit. */
+static void prepare_move(const char *id)
+{
+	struct error err = ERROR_INIT;
+
+	box_find(&box, id, &item_now);
+	held_now = (struct held){.item = &item_now, .changes = json_array()};
+	assert_int_equal(box_begin(&box, OP_MOVE), 0);
+	arena_init(&held_now.arena, LIMIT_MESSAGE_BYTES);
+	box.loader.arena = &held_now.arena;
+	assert_int_equal(sendmail_actions.take(&box.action, &held_now, &err), 0);
+	assert_int_equal(move_prepare(&box.action, &held_now, &err), 1);
+	assert_int_equal(sendmail_actions.sync(&box.action, &err), 0);
+}
+
+static void end_move(void)
+{
+	sendmail_actions.let_go(&box.action, &held_now);
+	arena_free(&held_now.arena);
+	json_decref(held_now.changes);
+	box_end(&box);
+}
+
+/* What a move that fails takes back is not what it had found there. */
+static void test_move_beside_shared_data_that_fails(void **state)
+{
+	(void)state;
+	box.args.target = path_in(box.dir, "q2");
+	prepare_move(SHARED);
+	write_at(path_in(box.dir, "q2/qf/qf" SHARED), SLICE("somebody was faster\n"));
+	assert_int_equal(move_commit(&box.action, &held_now, &box.err), -1);
+	end_move();
+	box_assert_diff(&box, " +mqueue/q2/qf/qf" SHARED);
+}
+
+/* Another run comes by while it is under way. */
+static void test_move_across_is_left_alone(void **state)
+{
+	(void)state;
+	prepare_move(ID);
+	box_mend(&box);
+	assert_int_equal(entries(other), 2);
+	assert_int_equal(move_commit(&box.action, &held_now, &box.err), 0);
+	box_mend(&box);
+	assert_int_equal(move_finish(&box.action, &held_now, &box.err), 0);
+	end_move();
+	box_assert_diff(&box, " -" DF " -" QF);
+	assert_int_equal(entries(other), 2);
+	assert_non_null(other_text("qf" ID).p);
+	assert_non_null(other_text("df" ID).p);
+}
+
+/* The copy does not get its name: the message is again where it was, at once. */
+static void test_move_across_that_fails(void **state)
+{
+	(void)state;
+	prepare_move(ID);
+	write_at(path_in(other, "qf" ID), SLICE("somebody was faster\n"));
+	assert_int_equal(move_commit(&box.action, &held_now, &box.err), -1);
+	assert_false(held_now.committed);
+	end_move();
+	box_assert_diff(&box, "");
+	assert_int_equal(entries(other), 1);
+	assert_true(slice_eq(other_text("qf" ID), SLICE("somebody was faster\n")));
+}
+
 /* ---- save ---- */
 
 static void test_save(void **state)
@@ -385,6 +493,21 @@ static void test_save_goes_on(void **state)
 	box_run((const char *const[]){"touch", path_in(other, "another.json"), NULL});
 	assert_int_equal(box_do(&box, OP_SAVE, ID), -1);
 	assert_int_equal(box.err.code, ERROR_DENIED);
+}
+
+/* What lies there without a note is not ours to replace, the data file neither. */
+static void test_save_beside_a_data_file(void **state)
+{
+	(void)state;
+	write_at(path_in(other, "df" ID), SLICE("somebody's only copy\n"));
+	write_at(path_in(other, "another.json"), SLICE("{}"));
+	for (int dry = 1; dry >= 0; dry--) {
+		box.action.dry_run = dry;
+		assert_int_equal(box_do(&box, OP_SAVE, ID), -1);
+		assert_int_equal(box.err.code, ERROR_DENIED);
+	}
+	assert_true(slice_eq(other_text("df" ID), SLICE("somebody's only copy\n")));
+	assert_int_equal(entries(other), 2);
 }
 
 static void test_save_targets(void **state)
@@ -525,6 +648,8 @@ static void test_restore_goes_on(void **state)
 	delete_to_other(ID);
 	assert_int_equal(link(path_in(other, "df" ID), path_in(box.path, DF)), 0);
 	assert_int_equal(rename(path_in(other, "qf" ID), path_in(other, ".mtaq-out." ID)), 0);
+	box_write(&box, "mqueue/.mtaq-in." ID, SLICE("V8\n"));
+	box_mend(&box);
 	assert_int_equal(restore(ID), 1);
 	box_assert_diff(&box, "");
 	assert_int_equal(entries(other), 0);
@@ -532,6 +657,57 @@ static void test_restore_goes_on(void **state)
 	assert_int_equal(link(path_in(other, "df" ID), path_in(box.path, DF)), 0);
 	assert_int_equal(rename(path_in(other, "qf" ID), path_in(box.path, QF)), 0);
 	assert_int_equal(restore(ID), 0);
+	box_assert_diff(&box, "");
+	assert_int_equal(entries(other), 0);
+}
+
+/* Cut off when the message was back and its control file still aside; then it was delivered. */
+static void test_restore_of_what_was_delivered(void **state)
+{
+	(void)state;
+	delete_to_other(ID);
+	assert_int_equal(rename(path_in(other, "qf" ID), path_in(other, ".mtaq-out." ID)), 0);
+	for (int dry = 1; dry >= 0; dry--) {
+		box.action.dry_run = dry;
+		assert_int_equal(restore(ID), -1);
+		assert_int_equal(box.err.code, ERROR_DENIED);
+		assert_non_null(strstr(box.err.text, "has left the queue since"));
+	}
+	box_assert_diff(&box, " -" DF " -" QF);
+	assert_int_equal(entries(other), 3);
+}
+
+/* So that it can be told, the unnamed copy is there before the one in the folder is put aside, and
+ * gone when the message is back. */
+static void test_restore_across_tells(void **state)
+{
+	struct error err = ERROR_INIT;
+	struct plan_item item = {.id = SLICE(ID), .named = true, .folder = other};
+	struct saved saved = {.path = other, .id = item.id};
+	struct held h = {.item = &item, .saved = &saved, .changes = json_array()};
+
+	(void)state;
+	delete_to_other(ID);
+	saved.dirfd = sys_open_dir(other, NULL);
+	saved.note = saved_read_note(saved.dirfd, saved.id, &err);
+	assert_non_null(saved.note);
+	assert_int_equal(box_begin(&box, OP_RESTORE), 0);
+	arena_init(&h.arena, LIMIT_MESSAGE_BYTES);
+	assert_int_equal(sendmail_actions.take(&box.action, &h, &err), 0);
+	assert_int_equal(restore_prepare(&box.action, &h, &err), 1);
+	assert_int_equal(sendmail_actions.sync(&box.action, &err), 0);
+	assert_non_null(box_text(&box, "mqueue/.mtaq-in." ID).p);
+	/* another run comes by */
+	box_mend(&box);
+	assert_non_null(box_text(&box, "mqueue/.mtaq-in." ID).p);
+	assert_int_equal(restore_commit(&box.action, &h, &err), 0);
+	assert_int_equal(restore_finish(&box.action, &h, &err), 0);
+	sendmail_actions.let_go(&box.action, &h);
+	box_end(&box);
+	arena_free(&h.arena);
+	json_decref(h.changes);
+	json_decref((json_t *)(uintptr_t)saved.note);
+	close(saved.dirfd);
 	box_assert_diff(&box, "");
 	assert_int_equal(entries(other), 0);
 }
@@ -576,8 +752,14 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_move_with_a_data_line, setup_groups, teardown),
 	    cmocka_unit_test_setup_teardown(test_move_to_what_a_wildcard_matches, setup_groups,
 					    teardown),
+	    cmocka_unit_test_setup_teardown(test_move_beside_shared_data, setup_shared, teardown),
+	    cmocka_unit_test_setup_teardown(test_move_beside_shared_data_that_fails, setup_shared,
+					    teardown),
+	    cmocka_unit_test_setup_teardown(test_move_across_is_left_alone, setup_across, teardown),
+	    cmocka_unit_test_setup_teardown(test_move_across_that_fails, setup_across, teardown),
 	    cmocka_unit_test_setup_teardown(test_save, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_save_goes_on, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_save_beside_a_data_file, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_save_targets, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_restore, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_restore_across, setup_across, teardown),
@@ -585,6 +767,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_restore_while_queued, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_restore_of_a_part, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_restore_goes_on, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_restore_of_what_was_delivered, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_restore_across_tells, setup_across, teardown),
 	    cmocka_unit_test_setup_teardown(test_restore_across_goes_on, setup_across, teardown),
 	    cmocka_unit_test_setup_teardown(test_restore_of_a_bad_note, setup, teardown),
 	};
