@@ -172,20 +172,31 @@ static bool is_restored(const struct seen *s)
 	return has_prefix(s, IN_PREFIX) && !strchr(s->name + strlen(IN_PREFIX), '.');
 }
 
+/* Whoever is at work on an intent or a restore holds its lock. */
+static bool is_left(struct look *l, const struct seen *s, int fd, struct stat *st)
+{
+	if (!is_dead(s->name) && !has_prefix(s, INTENT_PREFIX) && !is_restored(s))
+		return false;
+	return fstatat(fd, s->name, st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       !check_locked(l, fd, s->name, st);
+}
+
 static void examine_own(struct look *l, const struct seen *s)
 {
 	int opened, fd = spot_fd(s->unit, (enum spot)s->spot, &opened);
-	bool temporary = has_prefix(s, TEMP_PREFIX), restored = is_restored(s);
+	enum check_kind kind = has_prefix(s, TEMP_PREFIX) ? CHECK_LEFTOVER : CHECK_UNFINISHED;
 	struct stat st;
+	bool left = is_left(l, s, fd, &st);
 
-	/* whoever is at work on these holds their locks */
-	if ((is_dead(s->name) || has_prefix(s, INTENT_PREFIX) || restored) &&
-	    fstatat(fd, s->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    !check_locked(l, fd, s->name, &st))
-		check_emit(l, temporary ? CHECK_LEFTOVER : CHECK_UNFINISHED, s->unit,
-			   (enum spot)s->spot, s->name,
-			   restored ? "by a restore: the same trash restore again finishes it"
-				    : NULL);
+	if (left && is_restored(s))
+		check_emit(l, kind, s->unit, (enum spot)s->spot, s->name,
+			   "by a restore: the same command again finishes it");
+	else if (left && has_prefix(s, INTENT_PREFIX) && st.st_uid != geteuid())
+		check_emit(l, kind, s->unit, (enum spot)s->spot, s->name,
+			   "of uid %ld: mtaq believes only what its own user has left",
+			   (long)st.st_uid);
+	else if (left)
+		check_emit(l, kind, s->unit, (enum spot)s->spot, s->name, NULL);
 	sys_close(opened);
 }
 

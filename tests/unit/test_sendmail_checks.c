@@ -305,6 +305,15 @@ static void test_own_files(void **state)
 		close(fd);
 		assert_int_equal(unlink(path_of(names[i])), 0);
 	}
+	/* that of another user is not acted on, and told to be his */
+	box_write(&box, names[0], SLICE("V8\n"));
+	if (geteuid() == 0) {
+		assert_int_equal(chown(path_of(names[0]), 65534, 65534), 0);
+		look(&c);
+		assert_int_equal(c.count, 1);
+		assert_true(slice_starts(c.list[0].detail, SLICE("of uid 65534: ")));
+	}
+	assert_int_equal(unlink(path_of(names[0])), 0);
 	/* one that arrives from a directory where its intent is */
 	box_write(&box, arena_printf(&box.arena, "%s.%ld", names[2], (long)getppid()).p,
 		  SLICE("V8\n"));
