@@ -1,4 +1,5 @@
 /* All names of queue files, by their ids: see checks.h. */
+#include "act.h"
 #include "checks.h"
 
 #include <stdlib.h>
@@ -67,6 +68,7 @@ static void add(struct seen_names *s, const struct sendmail_unit *u, enum spot s
 	*e = (struct seen){
 	    .unit = u, .name = kept.p, .spot = (unsigned char)spot, .regular = regular};
 	keep_order(s, e);
+	s->carried |= slice_starts(kept, SLICE(OUT_PREFIX));
 	if (name[0] == '.')
 		return;
 	grow(s);

@@ -1,4 +1,5 @@
 /* Examining what lies around control files: data files, rewrites, transcripts. See checks.h. */
+#include "act.h"
 #include "checks.h"
 
 #include <mtaq/limits.h>
@@ -70,7 +71,9 @@ static bool has_other_data(struct look *l, const struct seen *s, struct slice id
 	if (text.n && qf_parse(&l->scratch, text, &qf, &err) == 0)
 		u = control_data_unit(l->q, unit, &qf);
 	snprintf(data, sizeof data, "df%" SLICE_FMT, SLICE_ARG(id));
-	return u && !(u == s->unit && in_its_place(s)) && is_file(u->df_fd, data, &st);
+	if (u && in_its_place(s) && same_dir(u->df_fd, s->unit->df_fd))
+		return false;
+	return u && is_file(u->df_fd, data, &st);
 }
 
 static void examine_data(struct look *l, const struct seen *s)
@@ -78,6 +81,7 @@ static void examine_data(struct look *l, const struct seen *s)
 	struct slice id = slice_skip(slice_from(s->name), 2);
 	const struct sendmail_unit *u;
 	char name[LIMIT_NAME_BYTES + 8];
+	const char *why;
 	int opened, fd;
 	struct stat st;
 	bool there;
@@ -100,9 +104,10 @@ static void examine_data(struct look *l, const struct seen *s)
 	/* the control file may have been renamed while it was looked for */
 	if (exists(l, "qhQ", id, &u, name, sizeof name))
 		return;
-	if (check_blind(l))
-		check_emit_stuck(l, CHECK_DATA_ALONE, s->unit, (enum spot)s->spot, s->name,
-				 check_blind(l));
+	why = l->carried ? "a message that was being carried is half-way: it may be this one's"
+			 : check_blind(l);
+	if (why)
+		check_emit_stuck(l, CHECK_DATA_ALONE, s->unit, (enum spot)s->spot, s->name, why);
 	else
 		check_emit(l, CHECK_DATA_ALONE, s->unit, (enum spot)s->spot, s->name,
 			   "no control file in any directory of the queue");
@@ -156,18 +161,42 @@ static bool is_dead(const char *name)
 	       (pid_t)pid != getpid() && kill((pid_t)pid, 0) < 0 && errno == ESRCH;
 }
 
+static bool has_prefix(const struct seen *s, const char *prefix)
+{
+	return slice_starts(slice_from(s->name), slice_from(prefix));
+}
+
+/* A message that comes out of the trash, before it has its name: no process id behind its id. */
+static bool is_restored(const struct seen *s)
+{
+	return has_prefix(s, IN_PREFIX) && !strchr(s->name + strlen(IN_PREFIX), '.');
+}
+
+/* Whoever is at work on an intent or a restore holds its lock. */
+static bool is_left(struct look *l, const struct seen *s, int fd, struct stat *st)
+{
+	if (!is_dead(s->name) && !has_prefix(s, INTENT_PREFIX) && !is_restored(s))
+		return false;
+	return fstatat(fd, s->name, st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       !check_locked(l, fd, s->name, st);
+}
+
 static void examine_own(struct look *l, const struct seen *s)
 {
 	int opened, fd = spot_fd(s->unit, (enum spot)s->spot, &opened);
-	bool temporary = slice_starts(slice_from(s->name), SLICE(".mtaq."));
-	bool intent = slice_starts(slice_from(s->name), SLICE(".mtaq-to."));
+	enum check_kind kind = has_prefix(s, TEMP_PREFIX) ? CHECK_LEFTOVER : CHECK_UNFINISHED;
 	struct stat st;
+	bool left = is_left(l, s, fd, &st);
 
-	/* whoever is at work on an intent holds its lock */
-	if ((is_dead(s->name) || intent) && fstatat(fd, s->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    !check_locked(l, fd, s->name, &st))
-		check_emit(l, temporary ? CHECK_LEFTOVER : CHECK_UNFINISHED, s->unit,
-			   (enum spot)s->spot, s->name, NULL);
+	if (left && is_restored(s))
+		check_emit(l, kind, s->unit, (enum spot)s->spot, s->name,
+			   "by a restore: the same command again finishes it");
+	else if (left && has_prefix(s, INTENT_PREFIX) && st.st_uid != geteuid())
+		check_emit(l, kind, s->unit, (enum spot)s->spot, s->name,
+			   "of uid %ld: mtaq believes only what its own user has left",
+			   (long)st.st_uid);
+	else if (left)
+		check_emit(l, kind, s->unit, (enum spot)s->spot, s->name, NULL);
 	sys_close(opened);
 }
 

@@ -272,6 +272,7 @@ static void crew_look(struct crew *c, struct look *l)
 {
 	look_init(l, c->q, c->walk->now);
 	l->names = c->names;
+	l->carried = c->names->carried;
 	l->emit = found;
 	l->trouble = trouble;
 	l->ctx = c;

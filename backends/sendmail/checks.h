@@ -74,6 +74,7 @@ struct seen_names {
 	struct seen **order; /* as they were read */
 	size_t order_count, order_room;
 	bool partial; /* some directory could not be read */
+	bool carried; /* a control file is on its way out of the queue (leftover.c) */
 };
 
 /* Read all names. What cannot be read goes to walk->trouble. */
@@ -90,6 +91,8 @@ struct look {
 	struct arena scratch;		/* reset for each file */
 	struct sys_locks locks;
 	bool held; /* this process has the lock itself */
+	bool
+	    carried; /* a control file is on its way out of the queue: its data file is not alone */
 	void (*emit)(struct look *l, const struct finding *f); /* slices are valid for the call */
 	void (*trouble)(struct look *l, const struct error *err);
 	void *ctx;

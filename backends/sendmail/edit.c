@@ -130,7 +130,7 @@ int qf_edits_add(struct qf_edits *e, size_t at, size_t n, struct slice put, stru
 		e->list = list;
 		e->room = room;
 	}
-	/* of two at one place, the later one goes behind */
+	/* of two at one place, the later one goes behind; but nothing is put in within what goes */
 	for (; i > 0 && (e->list[i - 1].at > at ||
 			 (n == 0 && e->list[i - 1].at == at && e->list[i - 1].old.n));
 	     i--)
@@ -163,11 +163,13 @@ int qf_set_number(struct qf_edits *e, char code, int64_t value, struct error *er
 
 int qf_unset(struct qf_edits *e, char code, struct error *err)
 {
-	struct qf_line old;
+	struct qf_line l;
+	size_t at = 0;
 
-	if (!qf_find_line(e->text, code, &old))
-		return 0;
-	return qf_edits_add(e, old.at, old.bytes.n, SLICE(""), err);
+	while (qf_next_line(e->text, &at, &l) && l.code != '.')
+		if (l.code == code && qf_edits_add(e, l.at, l.bytes.n, SLICE(""), err) < 0)
+			return -1;
+	return 0;
 }
 
 static size_t new_size(const struct qf_edits *e)

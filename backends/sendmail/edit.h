@@ -57,7 +57,7 @@ int qf_edits_add(struct qf_edits *e, size_t at, size_t n, struct slice put, stru
  * already. */
 int qf_set(struct qf_edits *e, char code, struct slice value, struct error *err);
 int qf_set_number(struct qf_edits *e, char code, int64_t value, struct error *err);
-/* The line of this code goes, if there is one. */
+/* All lines of this code go. */
 int qf_unset(struct qf_edits *e, char code, struct error *err);
 /* The new text. */
 int qf_edits_apply(const struct qf_edits *e, struct slice *out, struct error *err);

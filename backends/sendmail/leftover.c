@@ -4,7 +4,8 @@
  *
  * Each name of our own ends in a process id. It is a leftover when that process is dead as far as
  * this system can see, and when nobody holds a lock on the file: another system that shares the
- * directory would.
+ * directory would. An intent is always locked by who works on it, so that there the lock alone
+ * decides: process ids are used again, and those of other containers are not seen.
  */
 #include "act.h"
 
@@ -81,8 +82,6 @@ static int take_leftover(int dirfd, const char *name, const char *prefix, struct
 {
 	int fd;
 
-	/* who writes an intent holds its lock: process ids are used again, and others' are not seen
-	 */
 	if (!parse_name(name, prefix, out) ||
 	    (strcmp(prefix, INTENT_PREFIX) != 0 && !is_dead(out->owner)))
 		return -1;
@@ -128,7 +127,22 @@ struct intent {
 	char out[TEMP_NAME], in[TEMP_NAME], data_name[TEMP_NAME];
 };
 
-static bool read_intent(int fd, struct arena *arena, struct intent *out)
+/* It names directories in which files are removed: whoever else may write in this one could have
+ * made it, or given another file of ours its name. */
+static bool is_our_own(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_uid == geteuid() && st.st_nlink == 1 &&
+	       !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+static bool is_control_of(struct slice name, struct slice id)
+{
+	return id.n && layout_is_control(name.p) && slice_eq(slice_skip(name, 2), id);
+}
+
+static bool read_intent(int fd, struct arena *arena, struct slice id, struct intent *out)
 {
 	struct slice text = SLICE_NONE;
 	json_t *j;
@@ -141,31 +155,36 @@ static bool read_intent(int fd, struct arena *arena, struct intent *out)
 	out->name = arena_copy(arena, json_bytes_get(json_object_get(j, "name"), arena));
 	out->data = json_is_true(json_object_get(j, "data"));
 	json_decref(j);
-	return out->qf.n && out->df.n && out->name.n > 2 && slice_chr(out->name, '/') == SIZE_MAX;
+	return out->qf.n && out->df.n && out->name.n && is_control_of(out->name, id);
 }
 
-/* The copy gets its name unless it has it, and what is left of the source goes. */
-static bool finish_carrying(const struct sendmail_unit *u, const struct intent *t)
+static bool has_control(int dirfd, struct slice id)
+{
+	char name[TEMP_NAME];
+
+	for (const char *c = "qhQ"; *c; c++) {
+		snprintf(name, sizeof name, "%cf%" SLICE_FMT, *c, SLICE_ARG(id));
+		if (file_exists(dirfd, name))
+			return true;
+	}
+	return false;
+}
+
+/* The copy gets its name unless it has it, and what is left of the source goes: not when it has no
+ * name there, for another directory may be in the place of the one that it was taken to. */
+static bool finish_carrying(const struct sendmail_unit *u, const struct intent *t, struct slice id)
 {
 	if (file_exists(t->qf_fd, t->in) &&
 	    (sys_rename_new(t->qf_fd, t->in, t->qf_fd, t->name.p) < 0 || fsync(t->qf_fd) < 0))
 		return false;
-	/* another directory in the place of the one that it was taken to, or it has left that */
-	return file_exists(t->qf_fd, t->name.p) && unlinkat(u->qf_fd, t->out, 0) == 0;
+	return has_control(t->qf_fd, id) && unlinkat(u->qf_fd, t->out, 0) == 0;
 }
 
 /* The message stayed where it was: copies that were begun go. */
 static void take_back_carrying(const struct intent *t, struct slice id)
 {
-	char name[TEMP_NAME];
-
 	unlinkat(t->qf_fd, t->in, 0);
-	for (const char *c = "qhQ"; *c; c++) {
-		snprintf(name, sizeof name, "%cf%" SLICE_FMT, *c, SLICE_ARG(id));
-		if (file_exists(t->qf_fd, name))
-			return;
-	}
-	if (t->data)
+	if (t->data && !has_control(t->qf_fd, id))
 		unlinkat(t->df_fd, t->data_name, 0);
 }
 
@@ -175,7 +194,7 @@ static bool mend_carrying(const struct sendmail_unit *u, struct intent *t, const
 	snprintf(t->in, sizeof t->in, IN_PREFIX "%" SLICE_FMT "%s", SLICE_ARG(l->id), l->suffix);
 	snprintf(t->data_name, sizeof t->data_name, "df%" SLICE_FMT, SLICE_ARG(l->id));
 	if (file_exists(u->qf_fd, t->out))
-		return finish_carrying(u, t);
+		return finish_carrying(u, t, l->id);
 	take_back_carrying(t, l->id);
 	return true;
 }
@@ -186,17 +205,16 @@ static void sweep_intent(struct action *a, const struct sendmail_unit *u, const 
 	struct intent t = {.qf_fd = -1, .df_fd = -1};
 	struct error err = ERROR_INIT;
 	struct arena arena;
-	struct stat st;
 	bool mended = false;
 	int fd = take_leftover(u->qf_fd, name, INTENT_PREFIX, &l);
 
-	/* whoever else may write here could name any directory */
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid()) {
+	/* finished by another meanwhile, or not for us to believe */
+	if (fd < 0 || !is_our_own(fd)) {
 		sys_close(fd);
 		return;
 	}
 	arena_init(&arena, 0);
-	if (!read_intent(fd, &arena, &t)) {
+	if (!read_intent(fd, &arena, l.id, &t)) {
 		/* cut off while it was written: nothing else was made yet */
 		mended = true;
 	} else if ((t.qf_fd = sys_open_dir(t.qf.p, &err)) >= 0 &&
@@ -217,6 +235,18 @@ static void sweep_intent(struct action *a, const struct sendmail_unit *u, const 
 
 /* ---- data files and temporaries ---- */
 
+/* Its control file is aside, for what carried the message away could not be finished. */
+static bool is_aside(const struct sendmail_queue *q, const struct leftover *l)
+{
+	char name[TEMP_NAME];
+
+	snprintf(name, sizeof name, OUT_PREFIX "%" SLICE_FMT "%s", SLICE_ARG(l->id), l->suffix);
+	for (size_t i = 0; i < q->layout.count; i++)
+		if (file_exists(sendmail_unit(q->layout.units[i])->qf_fd, name))
+			return true;
+	return false;
+}
+
 /* The marker and the data file are one file, whose control file is gone. */
 static void sweep_marker(struct action *a, const struct sendmail_unit *u, const char *name)
 {
@@ -225,8 +255,10 @@ static void sweep_marker(struct action *a, const struct sendmail_unit *u, const 
 	struct leftover l;
 	int fd = take_leftover(u->df_fd, name, MARK_PREFIX, &l);
 
-	if (fd < 0)
+	if (fd < 0 || is_aside(queue_of(a), &l)) {
+		sys_close(fd);
 		return;
+	}
 	snprintf(data, sizeof data, "df%" SLICE_FMT, SLICE_ARG(l.id));
 	if (fstat(fd, &marked) == 0 && fstatat(u->df_fd, data, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    st.st_ino == marked.st_ino && st.st_dev == marked.st_dev &&
@@ -277,10 +309,13 @@ void sweep_queue(struct action *a)
 {
 	const struct layout *l = &queue_of(a)->layout;
 
+	for (size_t i = 0; i < l->count; i++)
+		sweep_directory(a, sendmail_unit(l->units[i]), sendmail_unit(l->units[i])->qf_fd,
+				INTENT_PREFIX, sweep_intent);
+	/* what they could not finish keeps its data */
 	for (size_t i = 0; i < l->count; i++) {
 		const struct sendmail_unit *u = sendmail_unit(l->units[i]);
 
-		sweep_directory(a, u, u->qf_fd, INTENT_PREFIX, sweep_intent);
 		sweep_directory(a, u, u->df_fd, MARK_PREFIX, sweep_marker);
 		sweep_temporaries(u->qf_fd);
 		if (u->has_df)

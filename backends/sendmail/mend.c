@@ -32,7 +32,24 @@ struct mending {
 /* r->own */
 struct repairing {
 	int patience_ms;
+	bool carried; /* what was half-way could not be finished */
 };
+
+static bool is_carried(const struct sendmail_queue *q)
+{
+	bool found = false;
+
+	for (size_t i = 0; !found && i < q->layout.count; i++) {
+		DIR *d = sys_opendir_at(sendmail_unit(q->layout.units[i])->qf_fd, ".", ".", NULL);
+		struct dirent *e;
+
+		while (d && !found && sys_readdir(d, ".", &e, NULL) > 0)
+			found = slice_starts(slice_from(e->d_name), SLICE(OUT_PREFIX));
+		if (d)
+			closedir(d);
+	}
+	return found;
+}
 
 int sendmail_repair_begin(struct repair *r, struct error *err)
 {
@@ -45,6 +62,7 @@ int sendmail_repair_begin(struct repair *r, struct error *err)
 	/* what is half-way between two directories looks damaged */
 	if (!r->dry_run)
 		sweep_queue(&(struct action){.queue = r->queue, .trash_fd = -1});
+	own->carried = is_carried(sendmail_queue(r->queue));
 	return 0;
 }
 
@@ -242,14 +260,18 @@ static const char *with_prefix(const struct mending *g, char c)
 	return arena_printf(&g->m->arena, "%cf%s", c, g->seen.name + 2).p;
 }
 
-/* The control file, then the data file that lies where this one's belongs. */
+/* The control file, then the data file that lies where this one's belongs, unless another message
+ * has it. */
 static int both_into_trash(const struct mending *g, struct error *err)
 {
+	struct slice id = slice_skip(slice_from(g->seen.name), 2);
 	const char *data = data_name(g);
 	struct stat st;
 
 	if (into_trash(g, g->spot, g->seen.name, err) < 0)
 		return -1;
+	if (other_control(g->look.q, g->unit, id, g->seen.name))
+		return 0;
 	return data && is_file(g->unit->df_fd, data, &st) ? into_trash(g, SPOT_DF, data, err) : 0;
 }
 
@@ -439,6 +461,7 @@ int sendmail_mend_plan(struct repair *r, struct mend *m, struct error *err)
 	    (struct seen){.unit = g->unit, .name = f->name.p, .spot = (unsigned char)f->where};
 	m->own = g;
 	look_init(&g->look, sendmail_queue(r->queue), r->now);
+	g->look.carried = ((struct repairing *)r->own)->carried;
 	find_other(g);
 	if (lock_all(g, err) < 0)
 		return -1;

@@ -95,6 +95,8 @@ static bool is_same_text(struct held *h, int folder, const char *name)
 static int check_folder(struct held *h, int folder, const char *dir, struct error *err)
 {
 	const struct grip *g = grip_of(h);
+	char data[TEMP_NAME];
+	const char *const names[] = {g->name, data};
 	struct error e = ERROR_INIT;
 	json_t *note = saved_read_note(folder, h->message.id, &e);
 	bool complete = note && saved_check_complete(folder, note, NULL) == 0;
@@ -105,9 +107,12 @@ static int check_folder(struct held *h, int folder, const char *dir, struct erro
 	if (complete || (!note && e.code != ERROR_GONE))
 		return error_set(err, ERROR_DENIED,
 				 "refused: there is another one of this id in %s", dir);
-	if (!note && file_exists(folder, g->name))
-		return error_set(err, ERROR_DENIED, "refused: %s is there already",
-				 act_path(h, slice_from(dir), g->name));
+	/* without a note it is not of a run that was cut off */
+	snprintf(data, sizeof data, "df%" SLICE_FMT, SLICE_ARG(h->message.id));
+	for (int i = 0; !note && i < 2; i++)
+		if (file_exists(folder, names[i]))
+			return error_set(err, ERROR_DENIED, "refused: %s is there already",
+					 act_path(h, slice_from(dir), names[i]));
 	return 1;
 }
 

@@ -5,7 +5,8 @@
  * Across filesystems both are copied; the control file in the folder is renamed to a name of our
  * own before the copy can be seen, so that the message is complete in one place only. A folder
  * whose control file is gone while the message is in the queue is what a restore that was cut off
- * left: the rest is removed.
+ * left: the rest is removed. When it is put aside, and neither the message nor its unnamed copy is
+ * in the queue, the message came back and was delivered since: it is not brought back again.
  */
 #include "act.h"
 
@@ -100,15 +101,16 @@ static int put_back_aside(struct action *a, struct held *h, struct error *err)
 	const struct saved *s = h->saved;
 	char aside[TEMP_NAME], in[TEMP_NAME];
 
-	if (a->dry_run || file_exists(s->dirfd, grip_of(h)->name) ||
-	    !file_exists(s->dirfd, out_name(h, aside)))
+	if (file_exists(s->dirfd, grip_of(h)->name) || !file_exists(s->dirfd, out_name(h, aside)))
 		return 0;
 	if (!file_exists(grip_of(h)->unit->qf_fd, in_name(h, in)))
 		return error_set(
 		    err, ERROR_DENIED,
 		    "refused: a restore that was cut off brought it back, and it has left "
 		    "the queue since; the copy stays");
-	if (renameat(s->dirfd, out_name(h, aside), s->dirfd, grip_of(h)->name) == 0 ||
+	/* on disk, before that copy is made anew */
+	if (a->dry_run ||
+	    (renameat(s->dirfd, aside, s->dirfd, grip_of(h)->name) == 0 && fsync(s->dirfd) == 0) ||
 	    errno == ENOENT)
 		return 0;
 	return error_sys(err, errno, "%s", act_path(h, slice_from(s->path), aside));
@@ -161,13 +163,15 @@ int restore_take(struct action *a, struct held *h, struct error *err)
 	return r < 0 ? -1 : 0;
 }
 
-/* ---- what is left in the folder ---- */
+/* ---- what is left when it is back ---- */
 
 static int clear_folder(struct held *h, struct error *err)
 {
-	char aside[TEMP_NAME];
+	char name[TEMP_NAME];
 
-	unlinkat(h->saved->dirfd, out_name(h, aside), 0);
+	/* of a run that was cut off, when this one needed no copy */
+	unlinkat(grip_of(h)->unit->qf_fd, in_name(h, name), 0);
+	unlinkat(h->saved->dirfd, out_name(h, name), 0);
 	return saved_remove(h->saved->dirfd, h->saved->note, err);
 }
 
@@ -258,6 +262,8 @@ static int bring_control(struct action *a, struct held *h, const struct qf_edits
 	in_name(h, g->temp);
 	unlinkat(g->unit->qf_fd, g->temp, 0);
 	g->temp_fd = rewrite_file(a, h, g->unit->qf_fd, g->unit->qf.p, g->temp, text, err);
+	/* its name is on disk before the one in the folder is put aside */
+	act_sync_later(a, g->unit->qf_fd);
 	return g->temp_fd < 0 ? -1 : 0;
 }
 
@@ -319,7 +325,9 @@ static int commit_across(struct held *h, struct error *err)
 		return 0;
 	else
 		error_sys(err, errno, "%s", act_path(h, g->unit->qf, g->name));
-	renameat(h->saved->dirfd, aside, h->saved->dirfd, g->name);
+	/* as long as it is aside, the copy in the queue tells that it did not come back */
+	if (renameat(h->saved->dirfd, aside, h->saved->dirfd, g->name) < 0)
+		g->made_count = 0;
 	return -1;
 }
 

@@ -186,6 +186,17 @@ int transfer_prepare(struct action *a, struct held *h, const struct place *to, b
 	return g->across ? bring_control(a, h, to, edits ? e : NULL, err) : 0;
 }
 
+/* Has the copy its name? When that cannot be told, it may have. */
+static bool has_arrived(const struct grip *g, const struct place *to)
+{
+	struct stat st, copy;
+
+	if (fstatat(to->qf_fd, g->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno != ENOENT;
+	return fstat(g->temp_fd, &copy) < 0 ||
+	       (st.st_ino == copy.st_ino && st.st_dev == copy.st_dev);
+}
+
 /* The source out of sight, on disk, before the copy can be seen. */
 static int commit_across(struct held *h, const struct place *to, struct error *err)
 {
@@ -204,7 +215,7 @@ static int commit_across(struct held *h, const struct place *to, struct error *e
 	else
 		return 0;
 	/* it stays where it was; what cannot be put back is for the next run */
-	if (!file_exists(to->qf_fd, g->name) &&
+	if (!has_arrived(g, to) &&
 	    sys_rename_new(g->unit->qf_fd, out, g->unit->qf_fd, g->name) == 0)
 		h->committed = false;
 	return -1;

@@ -171,7 +171,7 @@ static void no_trouble(void *ctx, const struct error *err)
 	fail_msg("%s", err->text);
 }
 
-static void look(struct caught *c)
+static uint64_t look_at(struct caught *c)
 {
 	struct check_walk w = {.queue = box.queue,
 			       .now = (int64_t)time(NULL) + 86400 * 30,
@@ -184,7 +184,12 @@ static void look(struct caught *c)
 
 	*c = (struct caught){.count = 0};
 	assert_int_equal(sendmail_checks.check(&w, &err), 0);
-	assert_int_equal(w.looked, 25);
+	return w.looked;
+}
+
+static void look(struct caught *c)
+{
+	assert_int_equal(look_at(c), 25);
 }
 
 #define ID	   "60F800S2016995"
@@ -259,6 +264,192 @@ static void test_plan(void **state)
 	sendmail_checks.repair_end(&r);
 }
 
+/* The last finding, planned: what plan() returns, how many steps. */
+static int plan_last(struct caught *c, size_t *steps, struct error *err)
+{
+	struct repair r = {.queue = box.queue, .now = (int64_t)time(NULL) + 86400 * 30};
+	struct mend m;
+	int n;
+
+	assert_int_equal(sendmail_checks.repair_begin(&r, err), 0);
+	n = plan(&r, &m, &c->list[c->count - 1], err);
+	*steps = m.count;
+	done(&r, &m);
+	sendmail_checks.repair_end(&r);
+	return n;
+}
+
+/* ---- what mtaq itself leaves ---- */
+
+/* Their writers lock them: whatever the process id in the name, or when there is none. */
+static void test_own_files(void **state)
+{
+	const char *names[] = {
+	    arena_printf(&box.arena, "mqueue/.mtaq-to." ID ".%ld", (long)getppid()).p,
+	    "mqueue/.mtaq-to." ID ".1", "mqueue/.mtaq-in." ID};
+	struct caught c;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		int fd;
+
+		box_write(&box, names[i], SLICE("V8\n"));
+		look(&c);
+		assert_int_equal(c.count, 1);
+		assert_ptr_equal(c.list[0].code, &sendmail_codes[CHECK_UNFINISHED]);
+		assert_int_equal(c.list[0].detail.p != NULL, i == 2);
+		fd = open(path_of(names[i]), O_RDWR);
+		assert_int_equal(lock_file(fd), 0);
+		look(&c);
+		assert_int_equal(c.count, 0);
+		close(fd);
+		assert_int_equal(unlink(path_of(names[i])), 0);
+	}
+	/* that of another user is not acted on, and told to be his */
+	box_write(&box, names[0], SLICE("V8\n"));
+	if (geteuid() == 0) {
+		assert_int_equal(chown(path_of(names[0]), 65534, 65534), 0);
+		look(&c);
+		assert_int_equal(c.count, 1);
+		assert_true(slice_starts(c.list[0].detail, SLICE("of uid 65534: ")));
+	}
+	assert_int_equal(unlink(path_of(names[0])), 0);
+	/* one that arrives from a directory where its intent is */
+	box_write(&box, arena_printf(&box.arena, "%s.%ld", names[2], (long)getppid()).p,
+		  SLICE("V8\n"));
+	look(&c);
+	assert_int_equal(c.count, 0);
+}
+
+/* A move to `to` that was cut off when the source was out of sight. */
+static void cut_off_move(const char *to)
+{
+	const char *script =
+	    "cd \"$0\" && (exec sleep 0) & wait $!; pid=$!; cd \"$0/mqueue\" || exit 1\n"
+	    "mv qf$1 .mtaq-out.$1.$pid && ln df$1 .mtaq-df.$1.$pid && chmod 600 .mtaq-out.$1.$pid\n"
+	    "umask 077; printf '{\"qf\":\"%s\",\"df\":\"%s\",\"name\":\"qf%s\",\"data\":true}' "
+	    "\"$2\" \"$2\" $1 >.mtaq-to.$1.$pid\n"
+	    "[ ! -d \"$2\" ] || { cp .mtaq-out.$1.$pid \"$2\"/.mtaq-in.$1.$pid; cp df$1 \"$2\"; "
+	    "}\n";
+
+	box_run((const char *const[]){"sh", "-c", script, box.path, ID, to, NULL});
+}
+
+static void test_repair_of_an_unfinished_move(void **state)
+{
+	const char *to = path_of("elsewhere");
+	struct error err = ERROR_INIT;
+	struct caught c;
+	size_t steps;
+
+	(void)state;
+	assert_int_equal(mkdir(to, 0700), 0);
+	cut_off_move(to);
+	look_at(&c);
+	assert_true(c.count >= 2);
+	while (c.count > 0 && c.list[c.count - 1].code != &sendmail_codes[CHECK_DATA_ALONE])
+		c.count--;
+	assert_true(c.count > 0);
+	assert_non_null(c.list[c.count - 1].why_not.p);
+	/* it is finished first */
+	assert_int_equal(plan_last(&c, &steps, &err), 0);
+	assert_non_null(box_text(&box, "elsewhere/qf" ID).p);
+	assert_non_null(box_text(&box, "elsewhere/df" ID).p);
+	assert_null(box_text(&box, FILE_OF("df")).p);
+	look_at(&c);
+	assert_int_equal(c.count, 0);
+}
+
+/* Nor does its data file go when it cannot be finished. */
+static void test_repair_of_a_move_to_nowhere(void **state)
+{
+	struct error err = ERROR_INIT;
+	struct caught c;
+	size_t steps;
+
+	(void)state;
+	cut_off_move(path_of("elsewhere"));
+	look_at(&c);
+	while (c.count > 0 && c.list[c.count - 1].code != &sendmail_codes[CHECK_DATA_ALONE])
+		c.count--;
+	assert_true(c.count > 0);
+	assert_int_equal(plan_last(&c, &steps, &err), -1);
+	assert_int_equal(err.code, ERROR_UNSUPPORTED);
+	assert_int_equal(steps, 0);
+	assert_non_null(box_text(&box, FILE_OF("df")).p);
+}
+
+/* ---- data files of several ---- */
+
+/* An empty control file goes; the data file is the other one's. */
+static void test_empty_beside_another(void **state)
+{
+	struct error err = ERROR_INIT;
+	struct caught c;
+	size_t steps;
+
+	(void)state;
+	box_write(&box, FILE_OF("hf"),
+		  arena_printf(&box.arena, "%.3sqwhy\n%s", box_text(&box, FILE_OF("qf")).p,
+			       box_text(&box, FILE_OF("qf")).p + 3));
+	box_write(&box, FILE_OF("qf"), SLICE(""));
+	look_at(&c);
+	while (c.count > 0 && c.list[c.count - 1].code != &sendmail_codes[CHECK_EMPTY])
+		c.count--;
+	assert_true(c.count > 0);
+	assert_int_equal(plan_last(&c, &steps, &err), 1);
+	assert_int_equal(steps, 1);
+}
+
+static int set_up_shared(void **state)
+{
+	(void)state;
+	box_open(&box, "split", NULL);
+	backend_sendmail.close(box.queue);
+	box_run((const char *const[]){"sh", "-c",
+				      "cd \"$0\" && mv q2/df/* q1/df && rmdir q2/df && ln -s "
+				      "../q1/df q2/df",
+				      box.dir, NULL});
+	box_open_dir(&box, box.dir);
+	return 0;
+}
+
+/* q1/df and q2/df are one directory: what is in it is the data of both. */
+static void test_shared_data(void **state)
+{
+	struct error err = ERROR_INIT;
+	struct caught c;
+	size_t steps;
+
+	(void)state;
+	look_at(&c);
+	assert_int_equal(c.count, 0);
+	/* two control files and one data file are no message and its copy */
+	box_run((const char *const[]){"cp", "-p", path_of("mqueue/q1/qf/qf60EH00tW017323"),
+				      path_of("mqueue/q2/qf"), NULL});
+	look_at(&c);
+	assert_int_equal(c.count, 1);
+	assert_ptr_equal(c.list[0].code, &sendmail_codes[CHECK_DUPLICATE_ID]);
+	assert_non_null(c.list[0].why_not.p);
+	assert_true(plan_last(&c, &steps, &err) <= 0);
+	assert_int_equal(steps, 0);
+	/* where each has its own, one is the copy */
+	box_run((const char *const[]){"sh", "-c", "cd \"$0\" && rm q2/df && cp -Rp q1/df q2/df",
+				      box.dir, NULL});
+	backend_sendmail.close(box.queue);
+	box_open_dir(&box, box.dir);
+	look_at(&c);
+	for (size_t i = 0; i < c.count; i++)
+		if (c.list[i].code == &sendmail_codes[CHECK_DUPLICATE_ID]) {
+			c.count = i + 1;
+			assert_null(c.list[i].why_not.p);
+			assert_int_equal(plan_last(&c, &steps, &err), 1);
+			assert_int_equal(steps, 2);
+			return;
+		}
+	fail();
+}
+
 /* What sendmail has just made empty is not touched: it could not lock it then. */
 static void test_young(void **state)
 {
@@ -293,6 +484,11 @@ int main(void)
 	    cmocka_unit_test(test_codes),
 	    cmocka_unit_test_setup_teardown(test_places, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_plan, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_own_files, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_repair_of_an_unfinished_move, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_repair_of_a_move_to_nowhere, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_empty_beside_another, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_shared_data, set_up_shared, tear_down),
 	    cmocka_unit_test_setup_teardown(test_young, set_up, tear_down),
 	};
 

@@ -159,6 +159,48 @@ static void test_two_control_files(void **state)
 	box_assert_diff(&box, " -" DF " -mqueue/hf" ID " -" QF);
 }
 
+/* In one batch neither note has its name yet when the other is written: the first keeps its own. */
+static void test_two_of_one_id_in_a_batch(void **state)
+{
+	struct plan_item items[2];
+	struct held h[2] = {{.item = &items[0]}, {.item = &items[1]}};
+	struct error err = ERROR_INIT;
+	struct saved_file f;
+	json_t *note;
+
+	(void)state;
+	box_write(&box, "mqueue/hf" ID, box_text(&box, QF));
+	box_snapshot(&box);
+	box_find(&box, "qf" ID, &items[0]);
+	box_find(&box, "hf" ID, &items[1]);
+	assert_int_equal(box_begin(&box, OP_DELETE), 0);
+	for (int i = 0; i < 2; i++) {
+		arena_init(&h[i].arena, LIMIT_MESSAGE_BYTES);
+		box.loader.arena = &h[i].arena;
+		h[i].changes = json_array();
+		assert_int_equal(sendmail_actions.take(&box.action, &h[i], &err), 0);
+		assert_int_equal(delete_prepare(&box.action, &h[i], &err), i ? -1 : 1);
+	}
+	assert_int_equal(err.code, ERROR_DENIED);
+	sendmail_actions.let_go(&box.action, &h[1]);
+	assert_int_equal(sendmail_actions.sync(&box.action, &box.err), 0);
+	assert_int_equal(delete_commit(&box.action, &h[0], &box.err), 0);
+	assert_int_equal(sendmail_actions.sync(&box.action, &box.err), 0);
+	assert_int_equal(delete_finish(&box.action, &h[0], &box.err), 0);
+	sendmail_actions.let_go(&box.action, &h[0]);
+	for (int i = 0; i < 2; i++) {
+		arena_free(&h[i].arena);
+		json_decref(h[i].changes);
+	}
+	box_end(&box);
+	box_assert_diff(&box, " -" QF);
+	note = saved_read_note(box.action.trash_fd, SLICE(ID), &err);
+	assert_non_null(note);
+	assert_true(saved_file_by_role(note, "control", &box.arena, &f));
+	assert_string_equal(f.name.p, "qf" ID);
+	json_decref(note);
+}
+
 static void test_without_data(void **state)
 {
 	char path[256];
@@ -323,6 +365,99 @@ static void test_intent_before_the_commit(void **state)
 	box_assert_diff(&box, "");
 }
 
+/* One that stands in the queue and would have a data file of the trash removed. */
+static void assert_not_believed(const char *name)
+{
+	box_run((const char *const[]){"touch", arena_printf(&box.arena, "%s/df" ID, trash).p,
+				      arena_printf(&box.arena, "%s/df", trash).p, NULL});
+	box_snapshot(&box);
+	sweep();
+	box_assert_diff(&box, "");
+	assert_int_equal(entries(trash), 2);
+	remove_name(name);
+}
+
+/* An intent names directories in which files are removed: only what nobody else can have made is
+ * believed. */
+static void test_intent_of_somebody_else(void **state)
+{
+	const char *intent = dead_name("mqueue/.mtaq-to.");
+	char path[256];
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/%s", box.path, intent);
+	write_intent(intent);
+	assert_int_equal(chmod(path, 0660), 0);
+	assert_not_believed(intent);
+	if (geteuid() != 0)
+		return;
+	write_intent(intent);
+	assert_int_equal(chown(path, 65534, 65534), 0);
+	assert_not_believed(intent);
+}
+
+/* A file of ours that somebody gave such a name. */
+static void test_intent_by_another_name(void **state)
+{
+	const char *intent = dead_name("mqueue/.mtaq-to.");
+
+	(void)state;
+	write_intent(intent);
+	link_names(intent, "mqueue/second");
+	box_snapshot(&box);
+	assert_not_believed(intent);
+	remove_name("mqueue/second");
+	/* of another message, or of none */
+	for (int i = 0; i < 2; i++) {
+		box_write(
+		    &box, intent,
+		    arena_printf(&box.arena,
+				 "{\"qf\":\"%s\",\"df\":\"%s\",\"name\":\"%s\",\"data\":true}",
+				 trash, trash, i ? "xf" ID : "qf60F400Mk016351"));
+		sweep();
+		assert_int_equal(entries(trash), 2);
+	}
+	intent = arena_printf(&box.arena, "mqueue/.mtaq-to.%s", strrchr(intent, '.')).p;
+	box_write(&box, intent,
+		  arena_printf(&box.arena,
+			       "{\"qf\":\"%s\",\"df\":\"%s\",\"name\":\"qfX\",\"data\":true}",
+			       trash, trash));
+	sweep();
+	assert_int_equal(entries(trash), 2);
+}
+
+/* Process ids are used again, and unknown in another container: the lock tells. */
+static void test_intent_of_whatever_process(void **state)
+{
+	const long owners[] = {1, (long)getppid(), (long)getpid()};
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		const char *intent =
+		    arena_printf(&box.arena, "mqueue/.mtaq-to." ID ".%ld", owners[i]).p;
+
+		write_intent(intent);
+		sweep();
+		box_assert_diff(&box, "");
+	}
+}
+
+static void test_intent_that_is_locked(void **state)
+{
+	const char *intent = dead_name("mqueue/.mtaq-to.");
+	int fd;
+
+	(void)state;
+	write_intent(intent);
+	fd = open(arena_printf(&box.arena, "%s/%s", box.path, intent).p, O_RDWR);
+	assert_int_equal(lock_file(fd), 0);
+	sweep();
+	box_assert_diff(&box, arena_printf(&box.arena, " +%s", intent).p);
+	close(fd);
+	sweep();
+	box_assert_diff(&box, "");
+}
+
 static void test_intent_after_the_commit(void **state)
 {
 	const char *intent = dead_name("mqueue/.mtaq-to."), *pid = strrchr(intent, '.');
@@ -343,6 +478,27 @@ static void test_intent_after_the_commit(void **state)
 	box_assert_diff(&box, " -" DF " -" QF);
 	assert_true(slice_eq(trash_text("qf" ID), control));
 	assert_int_equal(entries(trash), 2);
+}
+
+/* Another directory stands where it was going, as when nothing is mounted there. */
+static void test_intent_to_an_empty_directory(void **state)
+{
+	const char *intent = dead_name("mqueue/.mtaq-to."), *pid = strrchr(intent, '.');
+	const char *out = arena_printf(&box.arena, "mqueue/.mtaq-out." ID "%s", pid).p;
+
+	(void)state;
+	write_intent(intent);
+	link_names(QF, out);
+	remove_name(QF);
+	box_snapshot(&box);
+	sweep();
+	box_assert_diff(&box, "");
+	assert_non_null(strstr(box.notes, "could not be finished"));
+	/* it is there, in whatever state */
+	box_run(
+	    (const char *const[]){"touch", arena_printf(&box.arena, "%s/hf" ID, trash).p, NULL});
+	sweep();
+	box_assert_diff(&box, arena_printf(&box.arena, " -%s -%s", out, intent).p);
 }
 
 /* Where it was going cannot be reached: nothing is given up. */
@@ -370,6 +526,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_purge, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_shared_data, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_two_control_files, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_two_of_one_id_in_a_batch, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_without_data, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_layouts, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_no_trash, setup, teardown),
@@ -377,7 +534,12 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_marker, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_marker_of_another_file, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_intent_before_the_commit, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_intent_of_somebody_else, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_intent_by_another_name, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_intent_of_whatever_process, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_intent_that_is_locked, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_intent_after_the_commit, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_intent_to_an_empty_directory, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_intent_to_nowhere, setup, teardown),
 	};
 

@@ -98,6 +98,9 @@ static void test_set(void **state)
 	     SLICE("V8\nqwhy\nFs\nSa\nR:b\n.\n")},
 	    {SLICE("V8\nqold\nFs\nSa\n.\n"), 'q', SLICE_NONE, SLICE("V8\nFs\nSa\n.\n")},
 	    {SLICE("V8\nSa\n.\n"), 'q', SLICE_NONE, SLICE("V8\nSa\n.\n")},
+	    /* all of them, or the one before would count */
+	    {SLICE("V8\nqold\nFs\nqnew\nSa\n.\nqx\n"), 'q', SLICE_NONE,
+	     SLICE("V8\nFs\nSa\n.\nqx\n")},
 	    /* what looks like a line but is a header's, or behind the end, is none */
 	    {SLICE("V8\nT1\nSa\nH??X: a\n\tT5\n.\n"), 'T', SLICE("9"),
 	     SLICE("V8\nT9\nSa\nH??X: a\n\tT5\n.\n")},
@@ -232,6 +235,31 @@ static void test_undo_lines(void **state)
 	json_decref(change);
 }
 
+/* What is put in where something goes stands before it, in whatever order they were asked for. */
+static void test_undo_at_one_place(void **state)
+{
+	struct slice text = SLICE("V8\nqwhy\nqagain\nSa\n.\n");
+	struct qf_edits e;
+	json_t *change;
+	size_t left;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		qf_edits_init(&e, &arena, text);
+		if (i)
+			assert_int_equal(qf_set(&e, 'T', SLICE("9"), NULL), 0);
+		assert_int_equal(qf_unset(&e, 'q', NULL), 0);
+		if (!i)
+			assert_int_equal(qf_set(&e, 'T', SLICE("9"), NULL), 0);
+		assert_int_equal(qf_set(&e, 'K', SLICE("0"), NULL), 0);
+		assert_slice(applied(&e), SLICE("V8\nT9\nK0\nSa\n.\n"));
+		change = round_trip(&e);
+		assert_slice(undone(change, applied(&e), &left), text);
+		assert_int_equal(left, 0);
+		json_decref(change);
+	}
+}
+
 static void test_undo_when_it_is_back(void **state)
 {
 	struct slice text = slice_of(with_all, sizeof with_all - 1), left_text;
@@ -285,6 +313,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_bytes_stay, reset),
 	    cmocka_unit_test_setup(test_undo_whole, reset),
 	    cmocka_unit_test_setup(test_undo_lines, reset),
+	    cmocka_unit_test_setup(test_undo_at_one_place, reset),
 	    cmocka_unit_test_setup(test_undo_when_it_is_back, reset),
 	    cmocka_unit_test_setup(test_bad_records, reset),
 	};

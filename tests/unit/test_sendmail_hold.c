@@ -194,6 +194,36 @@ static void test_release_of_an_old_one(void **state)
 	assert_back(HELD);
 }
 
+/* Neither a T line to renew nor anything between the first line and the reasons. */
+static void test_release_of_a_bare_one(void **state)
+{
+	(void)state;
+	sed("mqueue/hf" HELD, "/^[TKNPdDIBqMF$]/d;s/^S/qfirst\\nqsecond\\n&/");
+	box.args.renew = true;
+	assert_int_equal(box_do(&box, OP_RELEASE, HELD), 1);
+	assert_int_equal(count_lines("mqueue/qf" HELD, 'q'), 0);
+	assert_true(slice_starts(box_text(&box, "mqueue/qf" HELD), SLICE("V8\nT1768478400\n")));
+	assert_string_equal(box_line(&box, "mqueue/qf" HELD, 'T'), "1768478400");
+	assert_back(HELD);
+}
+
+static void test_release_with_two_reasons(void **state)
+{
+	(void)state;
+	sed("mqueue/hf" HELD, "s/^K/qthe first\\n&/");
+	assert_int_equal(count_lines("mqueue/hf" HELD, 'q'), 2);
+	assert_int_equal(box_do(&box, OP_RELEASE, HELD), 1);
+	assert_int_equal(count_lines("mqueue/qf" HELD, 'q'), 0);
+	assert_back(HELD);
+	/* line by line, too, when it was tried meanwhile */
+	assert_int_equal(box_do(&box, OP_RELEASE, HELD), 1);
+	box_run((const char *const[]){"sed", "-i", "s/^K.*/K1768478399/",
+				      arena_printf(&box.arena, "%s/mqueue/qf" HELD, box.path).p,
+				      NULL});
+	assert_int_equal(undo(HELD), 1);
+	assert_int_equal(count_lines("mqueue/hf" HELD, 'q'), 2);
+}
+
 static void test_release_without_data(void **state)
 {
 	char path[256];
@@ -353,6 +383,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_release, setup_held, teardown),
 	    cmocka_unit_test_setup_teardown(test_release_goes_on, setup_held, teardown),
 	    cmocka_unit_test_setup_teardown(test_release_of_an_old_one, setup_held, teardown),
+	    cmocka_unit_test_setup_teardown(test_release_of_a_bare_one, setup_held, teardown),
+	    cmocka_unit_test_setup_teardown(test_release_with_two_reasons, setup_held, teardown),
 	    cmocka_unit_test_setup_teardown(test_release_without_data, setup_held, teardown),
 	    cmocka_unit_test_setup_teardown(test_undo_after_an_attempt, setup_held, teardown),
 	    cmocka_unit_test_setup_teardown(test_undo_when_it_was_held_again, setup_held, teardown),

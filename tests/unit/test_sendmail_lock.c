@@ -2,6 +2,8 @@
 #define _GNU_SOURCE 1 /* F_OFD_SETLK */
 #include "unit/sendmail_box.h"
 
+#include "../../backends/sendmail/checks.h"
+
 #include <sys/file.h>
 #include <time.h>
 
@@ -251,6 +253,55 @@ static void test_replaced_before_the_lock(void **state)
 	assert_string_not_equal(box_line(&box, QF, 'T'), "1768449600");
 }
 
+static void keep_finding(void *ctx, const struct finding *f)
+{
+	*(struct finding *)ctx = *f;
+}
+
+static void no_trouble(void *ctx, const struct error *err)
+{
+	(void)ctx;
+	fail_msg("%s", err->text);
+}
+
+/* A repair that has locked such a file has locked nothing. */
+static void test_repair_of_what_is_replaced(void **state)
+{
+	struct repair r = {.queue = box.queue, .now = BOX_NOW * INT64_C(2)};
+	struct finding f = {.code = NULL};
+	struct check_walk w = {.queue = box.queue,
+			       .now = r.now,
+			       .jobs = 1,
+			       .arena = &box.arena,
+			       .found = keep_finding,
+			       .trouble = no_trouble,
+			       .ctx = &f};
+	struct mend m = {.finding = &f};
+	struct error err = ERROR_INIT;
+	char from[256], to[256];
+
+	(void)state;
+	snprintf(from, sizeof from, "%s/mqueue/df" ID, box.path);
+	assert_int_equal(unlink(from), 0);
+	assert_int_equal(sendmail_checks.check(&w, &err), 0);
+	assert_ptr_equal(f.code, &sendmail_codes[CHECK_NO_DATA]);
+	box_write(&box, "mqueue/tf" ID, box_text(&box, QF));
+	snprintf(from, sizeof from, "%s/mqueue/tf" ID, box.path);
+	snprintf(to, sizeof to, "%s/" QF, box.path);
+	assert_int_equal(sendmail_checks.repair_begin(&r, &err), 0);
+	for (int i = 0; i < 2; i++) {
+		arena_init(&m.arena, 0);
+		replace_by = from;
+		replace = i == 0 ? to : NULL;
+		assert_int_equal(sendmail_checks.plan(&r, &m, &err), i == 0 ? -1 : 1);
+		assert_int_equal(err.code, ERROR_BUSY);
+		assert_null(replace);
+		sendmail_checks.let_go(&r, &m);
+		arena_free(&m.arena);
+	}
+	sendmail_checks.repair_end(&r);
+}
+
 /* The same id with other data is another message. */
 static void test_other_message(void **state)
 {
@@ -379,6 +430,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_rewritten, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_replaced_before_the_lock, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_repair_of_what_is_replaced, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_other_message, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_replaced_under_the_lock, setup, teardown),

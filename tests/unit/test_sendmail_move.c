@@ -1,105 +1,5 @@
-/* move, save and restore on recorded queues: where to, what is in the way, what was cut off. */
-#include "unit/sendmail_box.h"
-
-#include <mtaq/saved.h>
-
-#define ID "60F400Mk016350"
-#define QF "mqueue/qf" ID
-#define DF "mqueue/df" ID
-
-static struct box box;
-static char other[64]; /* a directory elsewhere */
-
-/* On the same filesystem as the box, or by its template. */
-static void make_other(const char *template)
-{
-	if (template)
-		snprintf(other, sizeof other, "%s", template);
-	else
-		scratch_name(other, sizeof other, "other");
-	assert_non_null(mkdtemp(other));
-	box.args.target = other;
-}
-
-static int setup_queue(const char *name)
-{
-	box_open(&box, name, NULL);
-	box_snapshot(&box);
-	make_other(NULL);
-	return 0;
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	return setup_queue("flat");
-}
-
-static int setup_across(void **state)
-{
-	(void)state;
-	box_open(&box, "flat", NULL);
-	box_snapshot(&box);
-	make_other("/dev/shm/mtaq-other.XXXXXX");
-	return 0;
-}
-
-static int setup_groups(void **state)
-{
-	(void)state;
-	return setup_queue("groups");
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	box_run((const char *const[]){"rm", "-rf", other, NULL});
-	box_close(&box);
-	return 0;
-}
-
-static const char *path_in(const char *dir, const char *name)
-{
-	const char *path = arena_printf(&box.arena, "%s/%s", dir, name).p;
-
-	assert_non_null(path);
-	return path;
-}
-
-static struct slice text_at(const char *path)
-{
-	struct slice text = SLICE_NONE;
-
-	if (access(path, F_OK) == 0)
-		assert_int_equal(sys_read_config(path, 1u << 24, &box.arena, &text, NULL), 0);
-	return text;
-}
-
-static struct slice other_text(const char *name)
-{
-	return text_at(path_in(other, name));
-}
-
-static void write_at(const char *path, struct slice text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0640);
-
-	assert_true(fd >= 0);
-	assert_int_equal(sys_write_all(fd, text.p, text.n), 0);
-	close(fd);
-}
-
-static int entries(const char *dir)
-{
-	DIR *d = opendir(dir);
-	int n = -2;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
+/* move on recorded queues: where to, what is in the way, what fails and what was cut off. */
+#include "unit/sendmail_other.h"
 
 /* ---- move ---- */
 
@@ -330,234 +230,112 @@ static void test_move_to_what_a_wildcard_matches(void **state)
 	box_end(&box);
 }
 
-/* ---- save ---- */
+/* ---- directories that share their data files ---- */
 
-static void test_save(void **state)
-{
-	struct slice control = box_text(&box, QF), data = box_text(&box, DF);
-	struct error err = ERROR_INIT;
-	struct stat a, b;
-	json_t *note;
-	int fd;
+#define SHARED "60EH00tW017323"
 
-	(void)state;
-	assert_int_equal(box_do(&box, OP_SAVE, ID), 1);
-	box_assert_diff(&box, "");
-	assert_true(slice_eq(other_text("qf" ID), control));
-	assert_true(slice_eq(other_text("df" ID), data));
-	assert_int_equal(entries(other), 3);
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(stat(path_in(box.path, i ? QF : DF), &a), 0);
-		assert_int_equal(stat(path_in(other, i ? "qf" ID : "df" ID), &b), 0);
-		assert_int_equal(a.st_mode, b.st_mode);
-		assert_int_equal(a.st_uid, b.st_uid);
-		assert_int_equal(a.st_gid, b.st_gid);
-		assert_int_equal(a.st_mtim.tv_sec, b.st_mtim.tv_sec);
-		assert_int_equal(a.st_mtim.tv_nsec, b.st_mtim.tv_nsec);
-		assert_int_not_equal(a.st_ino, b.st_ino);
-	}
-	fd = sys_open_dir(other, NULL);
-	note = saved_read_note(fd, SLICE(ID), &err);
-	assert_non_null(note);
-	assert_int_equal(saved_check_complete(fd, note, &err), 0);
-	json_decref(note);
-	close(fd);
-	/* again: it is there; and when it has changed since, it is not replaced */
-	assert_int_equal(box_do(&box, OP_SAVE, ID), 0);
-	box.args.reason = NULL;
-	assert_int_equal(box_do(&box, OP_REQUEUE, ID), 1);
-	assert_int_equal(box_do(&box, OP_SAVE, ID), -1);
-	assert_int_equal(box.err.code, ERROR_DENIED);
-	assert_true(slice_eq(other_text("qf" ID), control));
-}
-
-/* Cut off when the note was there and its files were not. */
-static void test_save_goes_on(void **state)
+static int setup_shared(void **state)
 {
 	(void)state;
-	assert_int_equal(box_do(&box, OP_SAVE, ID), 1);
-	assert_int_equal(unlink(path_in(other, "qf" ID)), 0);
-	assert_int_equal(box_do(&box, OP_SAVE, ID), 1);
-	assert_true(slice_eq(other_text("qf" ID), box_text(&box, QF)));
-	assert_int_equal(unlink(path_in(other, ID ".json")), 0);
-	assert_int_equal(box_do(&box, OP_SAVE, ID), -1);
-	assert_int_equal(box.err.code, ERROR_USAGE); /* a queue, as far as can be seen */
-	box_run((const char *const[]){"touch", path_in(other, "another.json"), NULL});
-	assert_int_equal(box_do(&box, OP_SAVE, ID), -1);
-	assert_int_equal(box.err.code, ERROR_DENIED);
+	box_open(&box, "split", NULL);
+	backend_sendmail.close(box.queue);
+	box_run((const char *const[]){"sh", "-c",
+				      "cd \"$0\" && mv q2/df/* q1/df && rmdir q2/df && ln -s "
+				      "../q1/df q2/df",
+				      box.dir, NULL});
+	box_open_dir(&box, box.dir);
+	box_snapshot(&box);
+	make_other(NULL);
+	return 0;
 }
 
-static void test_save_targets(void **state)
+static void test_move_beside_shared_data(void **state)
 {
-	struct stat st;
-
 	(void)state;
-	box.args.target = box.dir;
-	assert_int_equal(box_begin(&box, OP_SAVE), -1);
-	assert_int_equal(box.err.code, ERROR_USAGE);
-	box.args.target = path_in(box.dir, "saved");
-	for (int dry = 0; dry < 2; dry++) {
-		box.action.dry_run = dry;
-		assert_int_equal(box_begin(&box, OP_SAVE), -1);
-		assert_int_equal(box.err.code, ERROR_USAGE);
-	}
-	box_assert_diff(&box, "");
-	box.args.target = path_in(other, "new");
-	assert_int_equal(box_do(&box, OP_SAVE, ID), 1);
-	assert_int_equal(stat(path_in(other, "new"), &st), -1);
-	box.action.dry_run = false;
-	assert_int_equal(box_do(&box, OP_SAVE, ID), 1);
-	assert_int_equal(stat(path_in(other, "new"), &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0700);
-	box.args.target = path_in(other, "no/such/parent");
-	assert_int_equal(box_begin(&box, OP_SAVE), -1);
-	assert_int_equal(box.err.code, ERROR_GONE);
-}
-
-/* ---- restore ---- */
-
-static int restore(const char *id)
-{
-	struct plan_item item = {.id = slice_from(id), .named = true, .folder = other};
-	struct error err = ERROR_INIT;
-	struct saved saved = {.dirfd = sys_open_dir(other, NULL), .path = other, .id = item.id};
-	struct held h = {.item = &item, .saved = &saved};
-	int r;
-
-	saved.note = saved_read_note(saved.dirfd, saved.id, &err);
-	if (!saved.note)
-		fail_msg("%s", err.text);
-	assert_int_equal(box_begin(&box, OP_RESTORE), 0);
-	r = box_act_on(&box, &h);
-	box_end(&box);
-	json_decref((json_t *)(uintptr_t)saved.note);
-	close(saved.dirfd);
-	return r;
-}
-
-static void delete_to_other(const char *id)
-{
-	box.action.trash_fd = sys_open_dir(other, NULL);
-	box.action.trash_path = other;
-	assert_int_equal(box_do(&box, OP_DELETE, id), 1);
-	close(box.action.trash_fd);
-}
-
-static void check_restore(void)
-{
-	delete_to_other(ID);
-	box_assert_diff(&box, " -" DF " -" QF);
-	box.action.dry_run = true;
-	assert_int_equal(restore(ID), 1);
-	box_assert_diff(&box, " -" DF " -" QF);
-	box.action.dry_run = false;
-	assert_int_equal(restore(ID), 1);
+	box.args.target = path_in(box.dir, "q2");
+	assert_int_equal(box_do(&box, OP_MOVE, SHARED), 1);
 	assert_false(box.finish_failed);
+	box_assert_diff(&box, " -mqueue/q1/qf/qf" SHARED " +mqueue/q2/qf/qf" SHARED);
+	box.args.target = path_in(box.dir, "q1");
+	assert_int_equal(box_do(&box, OP_MOVE, SHARED), 1);
 	box_assert_diff(&box, "");
-	assert_int_equal(entries(other), 0);
+	/* two messages of one id there have one data file: it goes with the last */
+	box_write(&box, "mqueue/q2/qf/hf" SHARED, box_text(&box, "mqueue/q1/qf/qf" SHARED));
+	box_snapshot(&box);
+	box.args.target = other;
+	assert_int_equal(box_do(&box, OP_MOVE, "qf" SHARED), 1);
+	box_assert_diff(&box, " -mqueue/q1/qf/qf" SHARED);
 }
 
-static void test_restore(void **state)
+/* ---- step by step ---- */
+
+static struct plan_item item_now;
+static struct held held_now;
+
+/* Taken, prepared and synced: all but the commit. */
+static void prepare_move(const char *id)
 {
-	(void)state;
-	check_restore();
+	struct error err = ERROR_INIT;
+
+	box_find(&box, id, &item_now);
+	held_now = (struct held){.item = &item_now, .changes = json_array()};
+	assert_int_equal(box_begin(&box, OP_MOVE), 0);
+	arena_init(&held_now.arena, LIMIT_MESSAGE_BYTES);
+	box.loader.arena = &held_now.arena;
+	assert_int_equal(sendmail_actions.take(&box.action, &held_now, &err), 0);
+	assert_int_equal(move_prepare(&box.action, &held_now, &err), 1);
+	assert_int_equal(sendmail_actions.sync(&box.action, &err), 0);
 }
 
-static void test_restore_across(void **state)
+static void end_move(void)
 {
-	(void)state;
-	check_restore();
+	sendmail_actions.let_go(&box.action, &held_now);
+	arena_free(&held_now.arena);
+	json_decref(held_now.changes);
+	box_end(&box);
 }
 
-/* Every message of a queue with groups and d lines, into the trash and back. */
-static void test_restore_each(void **state)
+/* What a move that fails takes back is not what it had found there. */
+static void test_move_beside_shared_data_that_fails(void **state)
 {
-	struct scan *s = backend_sendmail.scan_begin(box.queue, NULL);
-	struct message_entry e;
-	int n = 0;
-
 	(void)state;
-	for (; backend_sendmail.scan_next(s, &box.arena, &e, NULL) > 0; n++) {
-		const char *id = arena_str(&box.arena, slice_skip(e.name, 2));
-
-		delete_to_other(id);
-		assert_int_equal(restore(id), 1);
-		box_assert_diff(&box, "");
-	}
-	backend_sendmail.scan_end(s);
-	assert_true(n > 4);
+	box.args.target = path_in(box.dir, "q2");
+	prepare_move(SHARED);
+	write_at(path_in(box.dir, "q2/qf/qf" SHARED), SLICE("somebody was faster\n"));
+	assert_int_equal(move_commit(&box.action, &held_now, &box.err), -1);
+	end_move();
+	box_assert_diff(&box, " +mqueue/q2/qf/qf" SHARED);
 }
 
-static void test_restore_while_queued(void **state)
+/* Another run comes by while it is under way. */
+static void test_move_across_is_left_alone(void **state)
 {
 	(void)state;
-	assert_int_equal(box_do(&box, OP_SAVE, ID), 1);
-	assert_int_equal(restore(ID), -1);
-	assert_int_equal(box.err.code, ERROR_DENIED);
-	assert_int_equal(entries(other), 3);
-	/* in another state it is queued all the same */
-	assert_int_equal(box_do(&box, OP_HOLD, ID), 1);
-	assert_int_equal(restore(ID), -1);
-	assert_int_equal(entries(other), 3);
-	/* and so is a data file of that id that nobody knows of */
-	assert_int_equal(unlink(path_in(box.dir, "hf" ID)), 0);
-	write_at(path_in(box.path, DF), SLICE("another one's\n"));
-	assert_int_equal(restore(ID), -1);
-	assert_int_equal(box.err.code, ERROR_DENIED);
-	assert_int_equal(entries(other), 3);
-}
-
-static void test_restore_of_a_part(void **state)
-{
-	(void)state;
-	delete_to_other(ID);
-	assert_int_equal(unlink(path_in(other, "df" ID)), 0);
-	assert_int_equal(restore(ID), -1);
+	prepare_move(ID);
+	box_mend(&box);
+	assert_int_equal(entries(other), 2);
+	assert_int_equal(move_commit(&box.action, &held_now, &box.err), 0);
+	box_mend(&box);
+	assert_int_equal(move_finish(&box.action, &held_now, &box.err), 0);
+	end_move();
 	box_assert_diff(&box, " -" DF " -" QF);
 	assert_int_equal(entries(other), 2);
+	assert_non_null(other_text("qf" ID).p);
+	assert_non_null(other_text("df" ID).p);
 }
 
-/* Cut off: the data there; the message back, the rest still in the trash; the control file aside.
- */
-static void test_restore_goes_on(void **state)
+/* The copy does not get its name: the message is again where it was, at once. */
+static void test_move_across_that_fails(void **state)
 {
 	(void)state;
-	delete_to_other(ID);
-	assert_int_equal(link(path_in(other, "df" ID), path_in(box.path, DF)), 0);
-	assert_int_equal(rename(path_in(other, "qf" ID), path_in(other, ".mtaq-out." ID)), 0);
-	assert_int_equal(restore(ID), 1);
+	prepare_move(ID);
+	write_at(path_in(other, "qf" ID), SLICE("somebody was faster\n"));
+	assert_int_equal(move_commit(&box.action, &held_now, &box.err), -1);
+	assert_false(held_now.committed);
+	end_move();
 	box_assert_diff(&box, "");
-	assert_int_equal(entries(other), 0);
-	delete_to_other(ID);
-	assert_int_equal(link(path_in(other, "df" ID), path_in(box.path, DF)), 0);
-	assert_int_equal(rename(path_in(other, "qf" ID), path_in(box.path, QF)), 0);
-	assert_int_equal(restore(ID), 0);
-	box_assert_diff(&box, "");
-	assert_int_equal(entries(other), 0);
-}
-
-/* A copy that was complete, of a run that was cut off, is taken for what it is. */
-static void test_restore_across_goes_on(void **state)
-{
-	(void)state;
-	delete_to_other(ID);
-	box_run((const char *const[]){"cp", "-p", path_in(other, "df" ID), path_in(box.path, DF),
-				      NULL});
-	assert_int_equal(restore(ID), 1);
-	box_assert_diff(&box, "");
-}
-
-/* A note that names what it must not. */
-static void test_restore_of_a_bad_note(void **state)
-{
-	(void)state;
-	delete_to_other(ID);
-	box_run((const char *const[]){"sed", "-i",
-				      "s/\"name\": \"qf[^\"]*\"/\"name\": \"df" ID "\"/",
-				      path_in(other, ID ".json"), NULL});
-	assert_int_equal(restore(ID), -1);
-	assert_int_equal(box.err.code, ERROR_CORRUPT);
-	box_assert_diff(&box, " -" DF " -" QF);
+	assert_int_equal(entries(other), 1);
+	assert_true(slice_eq(other_text("qf" ID), SLICE("somebody was faster\n")));
 }
 
 int main(void)
@@ -576,17 +354,11 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_move_with_a_data_line, setup_groups, teardown),
 	    cmocka_unit_test_setup_teardown(test_move_to_what_a_wildcard_matches, setup_groups,
 					    teardown),
-	    cmocka_unit_test_setup_teardown(test_save, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_save_goes_on, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_save_targets, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_restore, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_restore_across, setup_across, teardown),
-	    cmocka_unit_test_setup_teardown(test_restore_each, setup_groups, teardown),
-	    cmocka_unit_test_setup_teardown(test_restore_while_queued, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_restore_of_a_part, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_restore_goes_on, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_restore_across_goes_on, setup_across, teardown),
-	    cmocka_unit_test_setup_teardown(test_restore_of_a_bad_note, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_move_beside_shared_data, setup_shared, teardown),
+	    cmocka_unit_test_setup_teardown(test_move_beside_shared_data_that_fails, setup_shared,
+					    teardown),
+	    cmocka_unit_test_setup_teardown(test_move_across_is_left_alone, setup_across, teardown),
+	    cmocka_unit_test_setup_teardown(test_move_across_that_fails, setup_across, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
