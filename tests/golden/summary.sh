@@ -53,7 +53,8 @@ if command -v jq >/dev/null; then
 	is "$(jq -s 'map(.messages) | add' "$out")" 25 'json: one object per group'
 	is "$(jq -s 'all(.[]; (.by_age | add) == .messages)' "$out")" true 'json: ages'
 else
-	skip 2 'jq is not installed'
+	skip 'jq is not installed' 'json: one object per group'
+	skip 'jq is not installed' 'json: ages'
 fi
 
 # --- answers quoted in bounces, as grep finds them in the data files
