@@ -234,7 +234,11 @@ snapshot >"$tmp/before"
 for kilobytes in 7500 7000 6750 6500 6250 6000 5750 5500 5250 5000; do
 	run sh -c 'ulimit -v "$0" && exec "$@"' "$kilobytes" "$MTAQ" -q "$queue" --clock "$clock" --journal "$dir/journal" \
 	    --jobs 64 expire -n ALL
-	[ "$status" -eq 0 ] || break
+	# 134, by abort(3): for want of the few bytes that its own lists need, before anything is done
+	case $status in
+	0 | 134) ;;
+	*) break ;;
+	esac
 done
 snapshot >"$tmp/after"
 case $status in
