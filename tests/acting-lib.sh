@@ -22,6 +22,11 @@ act() {
 	run "$MTAQ" -q "$queue" --clock "$clock" --journal "$dir/journal" --trash "$dir/trash" "$@"
 }
 
+# The run that was made last there.
+last_run() {
+	newest_run "$dir/journal"
+}
+
 # Names, types, modes, owners, sizes and bytes of all files, and where the MTA goes by them their times.
 snapshot() {
 	case $kind in

@@ -216,6 +216,12 @@ shown_as() {
 		exec "$@"' shown_as "$@"
 }
 
+# newest_run JOURNAL: the id of the run that wrote last into this journal. Ids alone do not tell: those of one second differ
+# by their process ids, which are no order once they begin again.
+newest_run() {
+	find "$1" -name '*.jsonl' -printf '%T@ %f\n' 2>/dev/null | sort -n | sed -n '$s/^[^ ]* \(.*\)\.jsonl$/\1/p'
+}
+
 # within SECONDS COMMAND...: try until it succeeds, at most so long.
 within() {
 	within_end=$(($(date +%s) + $1))

@@ -6,6 +6,8 @@
 #	private_sendmail "$tmp/world" flat
 # shellcheck shell=sh
 
+# what private-sendmail.sh goes by is said by the test, not by who runs it
+unset PORT DPORT MXNAME QAT QFMODE EXTRA_CF EXTRA_MC LIBFAKETIME FAKETIME
 CFDIR=${CFDIR:-/usr/share/sendmail/cf}
 for SM in ${SM:-} /usr/libexec/sendmail/sendmail /usr/lib/sm.bin/sendmail; do
 	[ -x "$SM" ] && break

@@ -188,17 +188,23 @@ def rights(q, rng, taken):
 def directory_rights(q, rng, taken):
     directory = q.path / rng.choice(["mess", "info", "local", "remote"]) / str(rng.randrange(q.split))
     os.chmod(directory, rng.choice([0o777, 0o500 if ROOT else 0o740, 0o770]))
+    taken.add(directory)
     return {"wrong-mode", "open-mode"}
 
 
 def missing_directory(q, rng, taken):
-    # one that messages have files in is another matter: moved_away()
+    """One of those that qmail has, not one that other damage has made or that is damage itself.
+
+    One that messages have files in is another matter: moved_away().
+    """
     roles = ("mess", "info", "local", "remote")
-    empty = [d for d in range(q.split) if not any(any((q.path / r / str(d)).glob("*")) for r in roles)
-             and not any(n % q.split == d for r in FLAT for n in q.numbers(r))]
+    unused = [d for d in range(q.split) if not any(any((q.path / r / str(d)).glob("*")) for r in roles)
+              and not any(n % q.split == d for r in FLAT for n in q.numbers(r))]
+    split = [q.path / r / str(d) for r in roles for d in unused]
+    empty = [d for d in split if d.is_dir() and d not in taken]
     if not empty:
         return stray(q, rng, taken)
-    (q.path / rng.choice(roles) / str(rng.choice(empty))).rmdir()
+    rng.choice(sorted(empty)).rmdir()
     return {"directory-missing"}
 
 
@@ -270,8 +276,8 @@ def possible(kind, q, taken):
 def damage(q, rng):
     """Some of it: what must be told, a set of codes for each, and the numbers that were touched."""
     expected, taken = [], set()
-    # directories go when the rest is done: nothing can be put into one that is gone
-    for kind in sorted(rng.sample(DAMAGE, rng.randint(1, 7)), key=lambda kind: kind is missing_directory):
+    # a directory goes when nobody else puts anything into it
+    for kind in sorted(rng.sample(DAMAGE, rng.randint(1, 7)), key=lambda k: k is missing_directory):
         for _ in range(1 if kind in ONCE else rng.randint(1, 2)):
             if possible(kind, q, taken):
                 expected.append((kind.__name__, kind(q, rng, taken)))
@@ -364,7 +370,8 @@ def kill_everywhere(name, case, spoil):
     for call in ("linkat", "renameat", "renameat2", "unlinkat"):
         nth = 0
         while nth < 200:
-            nth += 1 if KILLS == 1 else rng.randint(1, 2 * KILLS - 1)
+            # at the first one, so that chance does not pass over a call that is made a few times only
+            nth += 1 if KILLS == 1 or nth == 0 else rng.randint(1, 2 * KILLS - 1)
             home, q = fresh(case, "kill")
             q.forget_ended()
             whole = content(q)

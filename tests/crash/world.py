@@ -5,6 +5,7 @@ A world lies below one root: a/ is one file system (queue, journal, trash, targe
 same.
 """
 
+import functools
 import json
 import os
 import re
@@ -246,10 +247,24 @@ def run_of(path):
     return path.rpartition("/")[2].removesuffix(".jsonl")
 
 
-def run_order(run):
-    """To sort run ids by: time, process id, which of that process."""
-    process, _, nth = run[17:].partition(".")
-    return run[:16], int(process), int(nth or 0)
+def process_ids():
+    """How many there are before they begin again."""
+    with open("/proc/sys/kernel/pid_max", encoding="ascii") as f:
+        return int(f.read())
+
+
+def is_later(run, other):
+    """Of two run ids, as a number that says so by its sign: time, process id, which of that process. In one second process
+    ids do not go half of their way round: where they seem to, they have begun again."""
+    (when, process, nth), (then, before, first) = ((r[:16], *map(int, (r[17:] + ".0").split(".")[:2])) for r in (run, other))
+    if when != then:
+        return 1 if when > then else -1
+    if process == before:
+        return nth - first
+    return (process - before) * (1 if abs(process - before) <= process_ids() // 2 else -1)
+
+
+run_order = functools.cmp_to_key(is_later)
 
 
 class Journal:

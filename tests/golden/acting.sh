@@ -3,9 +3,8 @@
 # when they refuse. What the actions do to each MTA's files is tested elsewhere.
 . "${top_srcdir:-.}/tests/acting-lib.sh" || exit 99
 
-last_run() {
-	find "$dir/journal" -name '*.jsonl' 2>/dev/null | sort | sed -n '$s,.*/,,; $s/\.jsonl$//p'
-}
+# For what goes by when a run was: it is the real time that makes its id.
+later=@$(($(date +%s) + 3600))
 
 # Runs of one second and process id would have the same id; each is another process.
 # taken_back NAME COMMAND...: it changes something, undo gives the same tree back, undo of that the changed one.
@@ -16,7 +15,7 @@ taken_back() {
 	act "$@" --no-syslog
 	is "$status" 0 "$taken_name"
 	snapshot >"$tmp/changed"
-	taken_run=$(ls -t "$dir/journal" | head -n 1 | sed 's/\.jsonl$//')
+	taken_run=$(last_run)
 	if cmp -s "$tmp/before" "$tmp/changed"; then fail "$taken_name changes something"; else pass "$taken_name changes something"; fi
 	act undo --no-syslog -n "$taken_run"
 	snapshot >"$tmp/dry"
@@ -27,7 +26,7 @@ taken_back() {
 	same "$out" "$tmp/dry-lines" "$taken_name: undo -n prints what undo prints"
 	snapshot >"$tmp/undone"
 	same "$tmp/undone" "$tmp/before" "$taken_name: undo gives everything back"
-	taken_undo=$(ls -t "$dir/journal" | head -n 1 | sed 's/\.jsonl$//')
+	taken_undo=$(last_run)
 	act undo --no-syslog "$taken_run"
 	is "$status" 0 "$taken_name: a second undo finds nothing to do"
 	snapshot >"$tmp/again"
@@ -231,20 +230,20 @@ untouched 64 'is in the trash several times, say which: 20200101T000000Z-1/60F00
 echo rubbish >"$dir/trash/20200101T000000Z-1/ODD.json"
 ends 1 'a note that makes no sense' trash list
 like "$(sed -n '/ODD/p' "$out")" 'ODD  unreadable: its note makes no sense' 'is told'
-ends 0 'trash empty -n' trash empty -n -o 1w --clock @1795000000
+ends 0 'trash empty -n' trash empty -n -o 1w --clock "@$(date +%s)"
 is "$(cat "$out")" '20200101T000000Z-1: 2 messages removed for good' 'what it would remove'
 is "$(ls "$dir/trash" | wc -l)" 2 'and does not'
-ends 0 'trash empty' trash empty -o 1w --clock @1795000000
+ends 0 'trash empty' trash empty -o 1w --clock "@$(date +%s)"
 is "$(ls "$dir/trash")" "$run_id" 'the old one is gone, the new one stays'
 exec 7<"$dir/trash/$run_id"
 flock -s 7
-ends 0 'a run that has not ended' trash empty -o 0s --clock @1999999999
+ends 0 'a run that has not ended' trash empty -o 0s --clock "$later"
 like "$(cat "$err")" 'has not ended yet' 'is left alone'
 is "$(ls "$dir/trash")" "$run_id" 'with what it has'
 exec 7<&-
 chmod 777 "$dir/trash"
 untouched 77 'others can write to it: this is no trash' 'a trash that others can write to by now' trash restore "$run_id/60F000B2017028"
-untouched 77 'this is no trash' 'nor is it emptied' trash empty -o 0s --clock @1999999999
+untouched 77 'this is no trash' 'nor is it emptied' trash empty -o 0s --clock "$later"
 chmod 700 "$dir/trash"
 
 # --- save and restore -----------------------------------------------------------------------------------------------
@@ -295,9 +294,9 @@ flock -x 7
 act journal
 like "$(cat "$out")" "^$run_id .*  running\$" 'a run that has not ended'
 ends 75 'undo of it' undo "$run_id"
-ends 0 'journal prune -n' journal prune -n -o 90d --clock @1795000000
+ends 0 'journal prune -n' journal prune -n -o 90d --clock "@$(date +%s)"
 is "$(cat "$out")" '20200101T000000Z-1: forgotten' 'what it would forget'
-ends 0 'journal prune' journal prune -o 0s --clock @1999999999
+ends 0 'journal prune' journal prune -o 0s --clock "$later"
 is "$(ls "$dir/journal")" "$run_id.jsonl" 'all but the one that runs'
 exec 7<&-
 done_testing

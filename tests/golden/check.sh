@@ -29,7 +29,7 @@ snapshot() {
 }
 
 last_run() {
-	find "$dir/journal" -name '*.jsonl' -printf '%T@ %f\n' | sort -n | sed -n '$s/^[^ ]* \(.*\)\.jsonl$/\1/p'
+	newest_run "$dir/journal"
 }
 
 # What was found: severity, code and the path below the queue.

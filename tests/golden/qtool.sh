@@ -129,11 +129,11 @@ moved 'A15' '60E600Cu016318'
 
 # --- taken back
 
-run "$MTAQ" undo --journal "$tmp/journal" --no-syslog "$(ls "$tmp/journal" | sed 's/\..*//')"
+run "$MTAQ" undo --journal "$tmp/journal" --no-syslog "$(newest_run "$tmp/journal")"
 is "$status $(ids_in "$REMOVED")" '0 ' 'undo takes a move back'
 cp -a "$MQUEUE" "$tmp/before"
 run qtool.pl -d "$MQUEUE/qf60FAU0DH017079"
-run "$MTAQ" undo --journal "$tmp/journal" --no-syslog "$(ls -t "$tmp/journal" | head -n 1 | sed 's/\..*//')"
+run "$MTAQ" undo --journal "$tmp/journal" --no-syslog "$(newest_run "$tmp/journal")"
 ok 'undo takes a deletion back' diff -r "$tmp/before" "$MQUEUE"
 
 # --- nothing is done in a dry run, nor when something is wrong

@@ -234,12 +234,16 @@ snapshot >"$tmp/before"
 for kilobytes in 7500 7000 6750 6500 6250 6000 5750 5500 5250 5000; do
 	run sh -c 'ulimit -v "$0" && exec "$@"' "$kilobytes" "$MTAQ" -q "$queue" --clock "$clock" --journal "$dir/journal" \
 	    --jobs 64 expire -n ALL
-	[ "$status" -eq 0 ] || break
+	# 134, by abort(3): for want of the few bytes that its own lists need, before anything is done
+	case $status in
+	0 | 134) ;;
+	*) break ;;
+	esac
 done
 snapshot >"$tmp/after"
 case $status in
-0 | 71) is "$status" 71 "too little memory" ;;
-*) skip "the program does not even start with $kilobytes kB here (status $status)" 'too little memory' ;;
+126 | 127) skip "the program does not even start with $kilobytes kB here (status $status)" 'too little memory' ;;
+*) is "$status" 71 'too little memory' ;;
 esac
 same "$tmp/after" "$tmp/before" 'too little memory: nothing is touched'
 if [ -w /dev/full ]; then

@@ -53,7 +53,8 @@ if command -v jq >/dev/null; then
 	is "$(jq -s 'map(.messages) | add' "$out")" 25 'json: one object per group'
 	is "$(jq -s 'all(.[]; (.by_age | add) == .messages)' "$out")" true 'json: ages'
 else
-	skip 'jq is not installed' 'json'
+	skip 'jq is not installed' 'json: one object per group'
+	skip 'jq is not installed' 'json: ages'
 fi
 
 # --- on a terminal: a sender that has a C1 control (CSI) in it, and DEL

@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass, field
 
 LONGEST = 120  # seconds
+PATIENCE = 4  # times as long for a test that took too long, before it is said to hang
 SKIPPED = re.compile(r"^1\.\.0 *# *skip *(.*)", re.I | re.M)
 
 
@@ -74,7 +75,7 @@ class Tree:
         }
 
     def run(self, argv, more=None, limit=600):
-        """Status and output; it is ended when it takes too long."""
+        """Status and output; it is ended when it takes too long, and there is no status then."""
         with subprocess.Popen(
             argv, cwd=self.path, env={**self.env, **(more or {})}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True,
@@ -83,7 +84,7 @@ class Tree:
                 out = p.communicate(timeout=limit)[0]
             except subprocess.TimeoutExpired:
                 os.killpg(p.pid, signal.SIGKILL)
-                out = p.communicate()[0] + b"\nit hangs\n"
+                return None, p.communicate()[0].decode("utf-8", "replace") + "\nit hangs\n"
         return p.returncode, out.decode("utf-8", "replace")
 
     def make(self, *targets):
@@ -92,7 +93,7 @@ class Tree:
         return None if status == 0 else out[-3000:]
 
     def test(self, words, limit=LONGEST):
-        """("green" | "red" | "skipped" | "none", what it said)."""
+        """("green" | "red" | "skipped" | "hangs" | "none", what it said)."""
         kind, _, rest = words.partition(" ")
         more = {}
         if kind == "crash" and not can_crash():
@@ -113,6 +114,8 @@ class Tree:
             return "skipped", skipped.group(1)
         if status or re.search(r"^not ok", out, re.M):
             return "red", out
+        if status is None:
+            return "hangs", out
         return ("green" if re.search(r"^ok", out, re.M) else "none"), out
 
 
@@ -150,7 +153,7 @@ class Run:
         self.tests = list(dict.fromkeys(t for m in self.mutants for t in m.tests))
         self.state = {}  # test -> green, skipped
         self.limit = {}  # test -> seconds; a mutant may make it wait for ever
-        self.count = self.failed = self.killed = self.untried = 0
+        self.count = self.failed = self.killed = self.untried = self.hung = 0
         self.lock = threading.Lock()
 
     def line(self, good, text, why=""):
@@ -242,15 +245,27 @@ class Run:
             self.line(False, f"{m.name} {took}", why or f"no test turned red: {', '.join(m.tests)}")
 
     def find_red(self, tree, m):
-        """The first of its tests that turns red; why none can tell."""
-        skipped = None
+        """The first of its tests that turns red; why none can tell. One that takes too long may do so because the machine is
+        slow now: it has to do it again, with more time, when no other tells."""
+        skipped, hang = None, []
         for test in m.tests:
             if self.state.get(test) == "skipped":
                 skipped = f"{test} is skipped here"
                 continue
-            if tree.test(test, self.limit[test])[0] == "red":
+            state = tree.test(test, self.limit[test])[0]
+            if state == "red":
                 return test, None
+            if state == "hangs":
+                hang.append(test)
             skipped = None
+        for test in hang:
+            state = tree.test(test, self.limit[test] * PATIENCE)[0]
+            if state == "red":
+                return test, None
+            if state == "hangs":
+                with self.lock:
+                    self.hung += 1
+                return f"{test} (it hangs)", None
         return None, skipped
 
     def all(self):
@@ -260,7 +275,8 @@ class Run:
             self.share(trees, self.tests, self.without)
             self.share(trees, self.mutants, self.with_mutant)
         untried = f", {self.untried} not tried" if self.untried else ""
-        print(f"# {len(self.mutants)} mutants, {self.killed} killed{untried}")
+        hung = f" ({self.hung} of them make a test hang)" if self.hung else ""
+        print(f"# {len(self.mutants)} mutants, {self.killed} killed{hung}{untried}")
         print(f"1..{self.count}")
         return 1 if self.failed or self.killed + self.untried != len(self.mutants) else 0
 

@@ -11,7 +11,7 @@ mkdir "$sink" "$tmp/free"
 
 start_sink() {
 	rm -f "$sink/port"
-	python3 "$top_srcdir/tests/real/sink.py" "$sink" "${PORT:-0}" &
+	python3 "$top_srcdir/tests/real/sink.py" "$sink" "$PORT" &
 	sink_pid=$!
 	within 20 test -s "$sink/port" || bail 'the sink does not start'
 }
@@ -21,10 +21,8 @@ stop_sink() {
 	sink_pid=
 }
 at_exit 'stop_sink'
-start_sink
-PORT=$(cat "$sink/port")
+PORT=$(closed_port)
 export PORT
-stop_sink
 private_sendmail "$world"
 queue=$world/spool/mqueue
 sm() {
@@ -129,7 +127,7 @@ acting expire "$(id m4)" "$(id m5)"
 acting requeue "$(id m4)"
 is "$status" 0 'requeue'
 run_of() {
-	ls -t "$tmp/journal" | sed -n 's/\.jsonl$//p' | while read -r run; do
+	find "$tmp/journal" -name '*.jsonl' -printf '%T@ %f\n' | sort -rn | sed 's/^[^ ]* \(.*\)\.jsonl$/\1/' | while read -r run; do
 		grep -q "\"op\":\"$1\"" "$tmp/journal/$run.jsonl" && echo "$run"
 	done | head -n 1
 }

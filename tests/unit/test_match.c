@@ -202,24 +202,24 @@ static void test_limits(void **state)
 		size_t groups, n; /* empty groups at the end, which make each step larger */
 		enum match_result result;
 	} rows[] = {
-	    /* LIMIT_REGEX_MATCH: steps double with each letter; PCRE2 alone would take ten times as
-	       many */
+	    /* steps double with each letter; PCRE2 alone would take ten times as many as we do */
 	    {"(a+)+$", 0, 12, MATCH_NO},
 	    {"(a+)+$", 0, 21, MATCH_LIMIT},
 	    {"(*NO_JIT)(a+)+$", 0, 12, MATCH_NO},
 	    {"(*NO_JIT)(a+)+$", 0, 21, MATCH_LIMIT},
-	    /* LIMIT_REGEX_DEPTH: a step deeper with each letter */
-	    {"(*NO_JIT)(*NO_START_OPT)^(?:a|b)*c", 0, 4000, MATCH_NO},
-	    {"(*NO_JIT)(*NO_START_OPT)^(?:a|b)*c", 0, 20000, MATCH_LIMIT},
-	    /* LIMIT_REGEX_HEAP_KIB: as deep as above where it is well */
-	    {"(*NO_JIT)(*NO_START_OPT)^(?:a|b)*c", 1000, 200, MATCH_NO},
-	    {"(*NO_JIT)(*NO_START_OPT)^(?:a|b)*c", 1000, 4000, MATCH_LIMIT},
-	    /* LIMIT_REGEX_JIT_STACK */
-	    {"^((a)(?1)|b)*c", 0, 1000, MATCH_NO},
-	    {"^((a)(?1)|b)*c", 0, 2000000, MATCH_LIMIT},
+	    /* a step deeper with each letter */
+	    {"(*NO_JIT)(*NO_START_OPT)^(?:a|b)*c", 0, LIMIT_REGEX_DEPTH * 2 / 5, MATCH_NO},
+	    {"(*NO_JIT)(*NO_START_OPT)^(?:a|b)*c", 0, LIMIT_REGEX_DEPTH * 2, MATCH_LIMIT},
+	    /* each step takes some 16 KiB; no deeper than above where it is well */
+	    {"(*NO_JIT)(*NO_START_OPT)^(?:a|b)*c", 1000, LIMIT_REGEX_HEAP_KIB / 100, MATCH_NO},
+	    {"(*NO_JIT)(*NO_START_OPT)^(?:a|b)*c", 1000, LIMIT_REGEX_HEAP_KIB / 5, MATCH_LIMIT},
+	    /* some bytes for each letter */
+	    {"^((a)(?1)|b)*c", 0, LIMIT_REGEX_JIT_STACK / 1024, MATCH_NO},
+	    {"^((a)(?1)|b)*c", 0, LIMIT_REGEX_JIT_STACK * 2, MATCH_LIMIT},
 	};
 	struct fixture *f = *state;
 
+	assert_in_range(LIMIT_REGEX_MATCH, 1u << 12, 1u << 21);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		const struct pattern *p =
 		    compile(f, with_groups(f, rows[i].source, rows[i].groups), 0);

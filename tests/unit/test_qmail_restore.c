@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <time.h>
 
 enum { NOW = 1795174000 };
 
@@ -125,6 +126,7 @@ static void test_offline(void **state)
 /* Deleted and restored: the queue as it was, but for the age unless that is kept. */
 static void test_same_tree(void **state)
 {
+	time_t begun = time(NULL);
 	struct slice before, after;
 	struct world w;
 
@@ -139,7 +141,8 @@ static void test_same_tree(void **state)
 	assert_int_equal(act_on(&w.t, w.n), ACT_DONE);
 	w.t.args.keep_age = false;
 	assert_int_equal(act_restore(&w.t, w.id), ACT_DONE);
-	assert_true(act_stat(&w.b, FILE_INFO, w.n).st_mtime > NOW - 86400);
+	/* the time of the kernel's files may be a tick behind */
+	assert_true(act_stat(&w.b, FILE_INFO, w.n).st_mtime >= begun - 1);
 	world_close(&w);
 }
 

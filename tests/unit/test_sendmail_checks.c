@@ -468,7 +468,7 @@ static void test_young(void **state)
 	box_write(&box, "mqueue/dfzzzzzzzz000001", SLICE("text\n"));
 	assert_int_equal(sendmail_checks.check(&w, &err), 0);
 	assert_int_equal(c.count, 0);
-	w.now += 601;
+	w.now += 610;
 	assert_int_equal(sendmail_checks.check(&w, &err), 0);
 	assert_int_equal(c.count, 1);
 	assert_ptr_equal(c.list[0].code, &sendmail_codes[CHECK_EMPTY]);
