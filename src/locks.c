@@ -1,12 +1,14 @@
 /* Who holds an exclusive lock on a file, without taking one: the kernel's own table where there is
  * one. */
 #include <mtaq/sysio.h>
+#include <mtaq/text.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <unistd.h>
 #ifdef __linux__
 #include <sys/sysmacros.h>
 #endif
@@ -61,22 +63,56 @@ static bool parse_line(const char *line, struct sys_lock *out)
 	return true;
 }
 
+/* The kernel gives the table in pieces of a page. Between two of them locks may go, and as many
+ * others are left out. False: it cannot be read. */
+static bool read_table(struct buf *out)
+{
+	enum { PIECE = 64 * 1024 };
+	int fd = open("/proc/locks", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : 1;
+
+	while (n > 0) {
+		do
+			n = read(fd, buf_room(out, PIECE), PIECE);
+		while (n < 0 && errno == EINTR);
+		if (n > 0)
+			out->n += (size_t)n;
+	}
+	sys_close(fd);
+	return n == 0;
+}
+
+static bool add_table(struct sys_locks *l, struct buf *table)
+{
+	struct slice rest = buf_slice(table), line;
+	struct sys_lock lock;
+	char text[256];
+
+	while (slice_cut(&rest, '\n', &line)) {
+		snprintf(text, sizeof text, "%" SLICE_FMT, SLICE_ARG(line));
+		if (parse_line(text, &lock) && !add_lock(l, lock))
+			return false;
+	}
+	return true;
+}
+
 void sys_locks_refresh(struct sys_locks *l)
 {
-	FILE *f = fopen("/proc/locks", "re");
-	char line[256];
-	struct sys_lock lock;
+	enum { PASSES = 3 };
+	enum { LEAST_PIECE = 4096 - 256 }; /* the smallest page, without a longest line */
+	struct buf table;
+	bool whole = false;
 
 	l->count = 0;
-	l->known = f != NULL;
-	if (!f)
-		return;
-	while (l->known && fgets(line, sizeof line, f))
-		if (parse_line(line, &lock))
-			l->known = add_lock(l, lock);
-	if (ferror(f))
-		l->known = false;
-	fclose(f);
+	l->known = true;
+	buf_init(&table);
+	/* what one reading has left out another has: seen once is enough */
+	for (int i = 0; i < PASSES && l->known && !whole; i++) {
+		buf_clear(&table);
+		l->known = read_table(&table) && add_table(l, &table);
+		whole = table.n < LEAST_PIECE;
+	}
+	buf_free(&table);
 	if (l->count)
 		qsort(l->list, l->count, sizeof *l->list, lock_order);
 }

@@ -546,6 +546,7 @@ static int set_age(struct action *a, struct held *h, const struct restore *r, st
 	const struct timespec moment = {0, 100 * 1000 * 1000};
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, r->s.info_time};
 	uint64_t n = held_pin(h)->n;
+	struct error e = ERROR_INIT;
 	struct file_path path;
 	enum qmail_file f;
 	struct stat st;
@@ -558,9 +559,13 @@ static int set_age(struct action *a, struct held *h, const struct restore *r, st
 		return error_set(err, ERROR_BUSY,
 				 "it is back, but as if it came now: qmail-send has not taken it "
 				 "up yet");
-	fd = sys_open_file(q->fd, path.name, SYS_READ, path.full, NULL, err);
-	if (fd < 0)
+	fd = sys_open_file(q->fd, path.name, SYS_READ, path.full, NULL, &e);
+	if (fd < 0 && e.code == ERROR_GONE)
+		return 0; /* delivered already: it needs no age */
+	if (fd < 0) {
+		*err = e;
 		return -1;
+	}
 	result = futimens(fd, times) < 0 ? error_sys(err, errno, "its age cannot be set") : 0;
 	sys_close(fd);
 	return result;

@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct fixture {
@@ -317,6 +319,69 @@ static void test_make_dir(void **state)
 	assert_non_null(strstr(e.text, "cannot be made"));
 }
 
+/* Locks of others, so many that the kernel's table has several pieces, come and go while we live.
+ */
+static void lock_and_unlock(const char *dir, pid_t parent)
+{
+	enum { FILES = 100 };
+	char path[64];
+	int fds[FILES];
+
+	while (getppid() == parent) {
+		for (int i = 0; i < FILES; i++) {
+			snprintf(path, sizeof path, "%s/%d.%d", dir, (int)getpid(), i);
+			fds[i] = open(path, O_RDWR | O_CREAT, 0600);
+			flock(fds[i], LOCK_EX);
+		}
+		for (int i = 0; i < FILES; i++) {
+			close(fds[i]);
+			snprintf(path, sizeof path, "%s/%d.%d", dir, (int)getpid(), i);
+			unlink(path);
+		}
+	}
+}
+
+/* One that is held all the time is in every reading. */
+static void test_locks_of_others(void **state)
+{
+	char dir[] = "/tmp/mtaq-locks.XXXXXX", mine[40], rm[60];
+	struct sys_locks l;
+	struct stat st;
+	pid_t others[2], parent = getpid();
+	int fd, missed = 0;
+
+	(void)state;
+	sys_locks_init(&l);
+	sys_locks_refresh(&l);
+	if (!l.known)
+		skip();
+	assert_non_null(mkdtemp(dir));
+	for (int i = 0; i < 2; i++) {
+		others[i] = fork();
+		if (others[i] == 0) {
+			lock_and_unlock(dir, parent);
+			_exit(0);
+		}
+	}
+	snprintf(mine, sizeof mine, "%s/mine", dir);
+	fd = open(mine, O_RDWR | O_CREAT, 0600);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	for (int i = 0; i < 3000; i++) {
+		sys_locks_refresh(&l);
+		missed += sys_locks_exclusive(&l, st.st_dev, st.st_ino) == 0;
+	}
+	for (int i = 0; i < 2; i++) {
+		kill(others[i], SIGKILL);
+		waitpid(others[i], NULL, 0);
+	}
+	close(fd);
+	sys_locks_free(&l);
+	snprintf(rm, sizeof rm, "rm -rf %s", dir);
+	assert_int_equal(system(rm), 0);
+	assert_int_equal(missed, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +390,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_atime_is_left_alone, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_other_atimes, setup, teardown),
 	    cmocka_unit_test(test_table_of_locks),
+	    cmocka_unit_test(test_locks_of_others),
 	    cmocka_unit_test_setup_teardown(test_locks, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_readdir, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_sync_parent, setup, teardown),
