@@ -82,7 +82,8 @@ int sys_readdir(DIR *dir, const char *what, struct dirent **out, struct error *e
 /* A DIR on its own duplicate of dirfd, at its beginning. NULL with err. */
 DIR *sys_opendir_at(int dirfd, const char *name, const char *what, struct error *err);
 
-/* The advisory locks that the kernel knows (Linux /proc/locks): all that are held while it is read. */
+/* The advisory locks that the kernel knows (Linux /proc/locks): all that are held while it is
+ * read. */
 struct sys_locks {
 	struct sys_lock {
 		uint64_t dev, ino;
