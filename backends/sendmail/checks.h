@@ -90,9 +90,8 @@ struct look {
 	const struct seen_names *names; /* NULL: before a repair */
 	struct arena scratch;		/* reset for each file */
 	struct sys_locks locks;
-	bool held; /* this process has the lock itself */
-	bool
-	    carried; /* a control file is on its way out of the queue: its data file is not alone */
+	bool held;    /* this process has the lock itself */
+	bool carried; /* a control file is on its way out of the queue: data may be its */
 	void (*emit)(struct look *l, const struct finding *f); /* slices are valid for the call */
 	void (*trouble)(struct look *l, const struct error *err);
 	void *ctx;

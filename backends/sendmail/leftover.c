@@ -106,7 +106,7 @@ bool other_control(const struct sendmail_queue *q, const struct sendmail_unit *u
 
 		/* a message of another directory has its own data file, unless a d line says
 		 * where */
-		if (u != unit && !same_dir(u->df_fd, unit->df_fd) && file_exists(u->df_fd, data))
+		if (u != unit && file_exists(u->df_fd, data) && !same_dir(u->df_fd, unit->df_fd))
 			continue;
 		for (const char *c = "qhQ"; *c; c++) {
 			snprintf(name, sizeof name, "%cf%" SLICE_FMT, *c, SLICE_ARG(id));
