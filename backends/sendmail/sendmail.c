@@ -6,9 +6,6 @@
 
 #include <mtaq/limits.h>
 
-#include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -109,31 +106,6 @@ static struct slice queue_directory(struct sendmail_queue *q, const char *dir, s
 			    SLICE_ARG(pattern));
 }
 
-/* The name goes into journals, intents and to sendmail: it must mean the same from everywhere. A
- * wildcard stays. NULL with err. */
-static const char *absolute(struct sendmail_queue *q, const char *dir, struct error *err)
-{
-	char here[PATH_MAX];
-	const char *path;
-
-	if (!dir || *dir == '/')
-		return dir;
-	while (dir[0] == '.' && dir[1] == '/')
-		for (dir++; *dir == '/';)
-			dir++;
-	if (!getcwd(here, sizeof here)) {
-		error_sys(err, errno, "the working directory");
-		return NULL;
-	}
-	if (!*dir || strcmp(dir, ".") == 0)
-		path = arena_str(&q->arena, slice_from(here));
-	else
-		path = arena_printf(&q->arena, "%s/%s", strcmp(here, "/") == 0 ? "" : here, dir).p;
-	if (!path)
-		error_set(err, ERROR_NOMEM, "out of memory");
-	return path;
-}
-
 /* "sendmail:" and what -q takes. */
 static int name_queue(struct sendmail_queue *q, const char *dir, struct error *err)
 {
@@ -170,15 +142,12 @@ static int check_part(const struct sendmail_queue *q, const char *dir, struct er
 	    slash > 1 ? ", " : "", slash > 1 ? (int)slash - 1 : 0, dir);
 }
 
-static int open_queue(struct sendmail_queue *q, const struct queue_spec *given, const char *config,
+static int open_queue(struct sendmail_queue *q, const struct queue_spec *spec, const char *config,
 		      trouble_fn *trouble, void *ctx, struct error *err)
 {
-	struct queue_spec own = *given, *spec = &own;
 	struct slice dir;
 
-	own.dir = absolute(q, given->dir, err);
-	if ((given->dir && !own.dir) || choose_cf(q, spec, config, err) < 0 ||
-	    (spec->dir && check_part(q, spec->dir, err) < 0))
+	if (choose_cf(q, spec, config, err) < 0 || (spec->dir && check_part(q, spec->dir, err) < 0))
 		return -1;
 	dir = queue_directory(q, spec->dir, err);
 	if (!dir.p)

@@ -392,40 +392,6 @@ static void test_daemon(void **state)
 	}
 }
 
-/* A queue's name means the same from every directory, as do those in it. */
-static void test_relative(void **state)
-{
-	static const char *const names[] = {"mqueue", "./mqueue", ".//./mqueue", "mqueue/q*", "."};
-	char here[PATH_MAX], there[PATH_MAX];
-
-	(void)state;
-	make_dir("mqueue");
-	make_dir("mqueue/q1");
-	make_file("mqueue/q1/qfAAA00001", SLICE("V8\nSa\n.\n"));
-	assert_non_null(getcwd(here, sizeof here));
-	for (int i = 0; i < 5; i++) {
-		struct queue_spec spec = {.dir = names[i]};
-		struct error err = ERROR_INIT;
-		struct troubles t = {0};
-		struct queue *q;
-
-		assert_int_equal(chdir(in_scratch(i == 4 ? "mqueue" : ".")), 0);
-		assert_non_null(getcwd(there, sizeof there));
-		q = backend_sendmail.open(&spec, NULL, NOW, count_trouble, &t, &err);
-		assert_int_equal(chdir(here), 0);
-		if (!q)
-			fail_msg("%s: %s", names[i], err.text);
-		assert_int_equal(strncmp(q->name, "sendmail:/", 10), 0);
-		assert_null(strstr(q->name, "/./"));
-		assert_int_equal(strncmp(q->dir, there, strlen(there)), 0);
-		assert_int_equal(
-		    access(sendmail_unit(sendmail_queue(q)->layout.units[0])->qf.p, F_OK), 0);
-		if (i == 3)
-			assert_string_equal(strrchr(q->name, '/'), "/q*");
-		backend_sendmail.close(q);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,7 +401,6 @@ int main(void)
 	    IN_SCRATCH(test_lister_lines), IN_SCRATCH(test_locked),
 	    IN_SCRATCH(test_lock_probe),   cmocka_unit_test(test_table),
 	    IN_SCRATCH(test_describe),	   IN_SCRATCH(test_daemon),
-	    IN_SCRATCH(test_relative),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
