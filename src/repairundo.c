@@ -417,7 +417,8 @@ static void forbid_half(struct undo_items *all, const struct map *begun, struct 
 		struct slice name = slice_from(slash ? slash + 1 : all->list[i].finding->path.p);
 		struct finding *f;
 
-		if (!all->list[i].finding->code->finishes || map_find(begun, name))
+		if (!(all->list[i].finding->code->methods & CHECK_FINISHES) ||
+		    map_find(begun, name))
 			continue;
 		f = arena_alloc(a, sizeof *f);
 		*f = *all->list[i].finding;
@@ -446,7 +447,7 @@ static void collect(struct repairer *r, const struct journal_file *f,
 			continue;
 		}
 		found = finding_of(r->run, queues, line, &out->queues[out->count]);
-		if (found && !found->code->finishes)
+		if (found && !(found->code->methods & CHECK_FINISHES))
 			note_begun(begun, line);
 		json_decref(line);
 		if (found)

@@ -14,12 +14,10 @@
  *
  * Change: {"what": "message", "before": "saved", "after": "queue"}.
  */
-#include "export.h"
 #include "mend.h"
-#include "source.h"
+#include "restoring.h"
 #include "steps.h"
 
-#include <mtaq/jsonbytes.h>
 #include <mtaq/saved.h>
 
 #include <errno.h>
@@ -33,135 +31,6 @@ enum {
 	AGE_TRIES = 50	   /* of 100 ms, for qmail-send to take it up */
 };
 
-struct restore {
-	struct source s;
-	bool by_todo;  /* through todo, else as one that has been preprocessed */
-	bool noted;    /* this run has written into the note how far it is */
-	bool in_queue; /* an earlier run got as far as mess */
-	bool mess, intd, local, remote, bounce, info; /* what this run has made */
-	char pid_name[40];
-};
-
-/* Members of the note: the number that it gets; that qmail-send may have seen it. */
-static const char marker[] = "restoring", visible[] = "visible";
-
-/* ---- take: may it come back? ---- */
-
-static int queued_as(struct action *a, uint64_t n, bool *mess, bool *envelope, struct stat *st,
-		     struct error *err)
-{
-	const struct queue_qmail *q = queue_qmail(a->queue);
-	enum qmail_file f;
-	struct stat other;
-	int has_mess = qmail_stat(q, FILE_MESS, n, st, err);
-	/* todo first: a message leaves it for info */
-	int has_todo = qmail_find_todo(q, n, &f, &other, err);
-	int has_info = qmail_stat(q, FILE_INFO, n, &other, err);
-
-	*mess = has_mess > 0;
-	*envelope = has_info > 0 || has_todo > 0;
-	return has_mess < 0 || has_info < 0 || has_todo < 0 ? -1 : 0;
-}
-
-static bool is_own(const struct restore *r, const struct stat *mess)
-{
-	return qmail_mtime_ns(mess) == qmail_mtime_ns(&r->s.mess_st) &&
-	       mess->st_size == r->s.mess_st.st_size;
-}
-
-/* A message of this number whose mess is ours: 1 all of it, 2 mess alone, 0 none, -1. */
-static int find_own(struct action *a, const struct restore *r, uint64_t n, bool same_inode,
-		    struct error *err)
-{
-	bool mess, envelope;
-	struct stat st;
-
-	if (queued_as(a, n, &mess, &envelope, &st, err) < 0)
-		return -1;
-	if (!mess || !is_own(r, &st) ||
-	    (same_inode && (st.st_ino != r->s.mess_st.st_ino || st.st_dev != r->s.mess_st.st_dev)))
-		return 0;
-	return envelope ? 1 : 2;
-}
-
-/* An earlier run was cut off. What qmail-send may have seen and what is no longer there was
- * delivered, or came back: it must not happen twice. */
-static int check_again(struct action *a, struct held *h, struct restore *r, uint64_t again,
-		       struct error *err)
-{
-	int found = find_own(a, r, again, false, err);
-
-	if (found == 0 && json_is_true(json_object_get(h->saved->note, visible)))
-		return error_set(err, ERROR_DENIED,
-				 "it was put back already, as %llu, and has left the queue since: "
-				 "only its copy is here",
-				 (unsigned long long)again);
-	r->in_queue = found > 0;
-	held_pin(h)->n = found > 0 ? again : 0;
-	return found < 0 ? -1 : 0;
-}
-
-static int check_not_queued(struct action *a, struct held *h, struct restore *r, struct error *err)
-{
-	uint64_t again = (uint64_t)json_integer_value(json_object_get(h->saved->note, marker));
-	struct wanted w;
-	int found;
-
-	if (again)
-		return check_again(a, h, r, again, err);
-	if (!id_parse(h->saved->id, a->queue->dir, &w))
-		return error_set(err, ERROR_CORRUPT, "its id is none of qmail's");
-	found = find_own(a, r, w.number, false, err);
-	if (found == 1)
-		return error_set(err, ERROR_DENIED, "it is in the queue");
-	if (found >= 0 && json_is_true(json_object_get(h->saved->note, EXPORT_UNDONE)))
-		return error_set(
-		    err, ERROR_DENIED,
-		    "an undo has put it back already, and it has left the queue since: "
-		    "only its copy is here");
-	/* its mess was not removed yet when delete was cut off */
-	r->in_queue = found == 2 && find_own(a, r, w.number, true, err) == 2;
-	held_pin(h)->n = r->in_queue ? w.number : 0;
-	return found < 0 ? -1 : 0;
-}
-
-/* Files go when the message is back: one that is missing after qmail-send may have seen it has gone
- * so. Otherwise the message cannot be brought back, which is more than that it is gone. */
-static int check_complete(const struct held *h, struct error *err)
-{
-	const json_t *note = h->saved->note;
-	struct error e = ERROR_INIT;
-
-	if (saved_check_complete(h->saved->dirfd, note, &e) == 0)
-		return 0;
-	if (e.code == ERROR_GONE && !json_is_true(json_object_get(note, visible)))
-		e.code = ERROR_CORRUPT;
-	return error_set(err, e.code, "%s", e.text);
-}
-
-int qmail_restore_take(struct action *a, struct held *h, struct error *err)
-{
-	struct restore *r = arena_zalloc(&h->arena, sizeof *r);
-	struct message *m = &h->message;
-	struct message_entry none = {.unit = &queue_qmail(a->queue)->unit, .name = h->saved->id};
-
-	if (!r)
-		return error_set(err, ERROR_LIMIT, "out of memory");
-	held_pin(h)->op = r;
-	r->s.mess = -1;
-	if (check_complete(h, err) < 0 || source_open(h, &r->s, err) < 0 ||
-	    check_not_queued(a, h, r, err) < 0) {
-		source_close(&r->s);
-		return -1;
-	}
-	qmail_begin(a->queue, &none, &h->arena, m);
-	m->sender = m->sender_raw = source_sender(&r->s, &h->arena);
-	m->double_bounce = slice_eq(m->sender, SLICE("#@[]"));
-	m->bounce = m->double_bounce || (m->sender.p && m->sender.n == 0);
-	m->identity.data_mtime_ns = qmail_mtime_ns(&r->s.mess_st);
-	return 0;
-}
-
 /* ---- a number ---- */
 
 static bool number_free(struct action *a, uint64_t n)
@@ -169,7 +38,7 @@ static bool number_free(struct action *a, uint64_t n)
 	bool mess, envelope;
 	struct stat st;
 
-	return queued_as(a, n, &mess, &envelope, &st, NULL) == 0 && !mess && !envelope;
+	return restore_queued_as(a, n, &mess, &envelope, &st, NULL) == 0 && !mess && !envelope;
 }
 
 /* The saved file itself, when it is owned as a mess is. */
@@ -201,8 +70,8 @@ static int write_progress(struct held *h, uint64_t n, bool seen, struct error *e
 	json_t *note = json_deep_copy(h->saved->note);
 	int r;
 
-	if (!note || json_object_set_new(note, marker, json_integer((json_int_t)n)) < 0 ||
-	    json_object_set_new(note, visible, json_boolean(seen)) < 0) {
+	if (!note || json_object_set_new(note, RESTORE_NUMBER, json_integer((json_int_t)n)) < 0 ||
+	    json_object_set_new(note, RESTORE_VISIBLE, json_boolean(seen)) < 0) {
 		json_decref(note);
 		return error_set(err, ERROR_NOMEM, "out of memory");
 	}
@@ -353,7 +222,7 @@ static int hold_mess(struct action *a, struct held *h, const struct restore *r, 
 	p->mess = sys_open_file(q->fd, path.name, SYS_READ, path.full, &p->mess_st, err);
 	if (p->mess < 0)
 		return -1;
-	if (!is_own(r, &p->mess_st))
+	if (!restore_is_own(r, &p->mess_st))
 		return error_set(err, ERROR_STALE, "its number belongs to another message now");
 	/* qmail-clean goes by the time of the last reading */
 	return futimens(p->mess, times) < 0 ? error_sys(err, errno, "%s", path.full) : 0;
@@ -428,8 +297,8 @@ static bool is_there(struct action *a, struct held *h)
 	bool mess, envelope = false;
 	struct stat st;
 
-	return held_pin(h)->n && queued_as(a, held_pin(h)->n, &mess, &envelope, &st, NULL) == 0 &&
-	       envelope;
+	return held_pin(h)->n &&
+	       restore_queued_as(a, held_pin(h)->n, &mess, &envelope, &st, NULL) == 0 && envelope;
 }
 
 static void let_go(struct action *a, struct held *h);
@@ -439,7 +308,7 @@ int qmail_restore_prepare(struct action *a, struct held *h, struct error *err)
 	struct restore *r = held_pin(h)->op;
 
 	held_pin(h)->let_go = let_go;
-	if (r->in_queue && is_there(a, h)) {
+	if (r->tidied || (r->in_queue && is_there(a, h))) {
 		if (!a->dry_run && saved_remove(h->saved->dirfd, h->saved->note, err) < 0)
 			return -1;
 		return 0;

@@ -42,6 +42,9 @@ enum severity {
 /* "urgent", "error", "warning", "note" */
 const char *severity_name(enum severity s);
 
+/* In check_code.methods. */
+enum { CHECK_FINISHES = 1 << 8 };
+
 /* One kind of finding. */
 struct check_code {
 	const char *code; /* "qf-without-df": for --code, json and the manual; no two backends share
@@ -50,10 +53,9 @@ struct check_code {
 	const char *means; /* what it leads to: half a sentence, "it would be sent empty" */
 	/* What --repair does ("into the trash"); without methods: what to do instead. */
 	const char *repair;
-	unsigned methods; /* enum method; 0: nothing that a program should decide */
-	/* The repair ends what a run began that was cut off: alone it is not taken back, that run
-	 * is. */
-	bool finishes;
+	/* enum method, and CHECK_FINISHES: the repair ends what a run began that was cut off, so it
+	 * is not taken back without that run; 0: nothing that a program should decide */
+	unsigned methods;
 };
 
 /* Slices live in check_walk.arena. */

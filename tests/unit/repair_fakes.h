@@ -27,11 +27,9 @@ struct fake {
 
 enum { FAKE_CODES = 3 };
 static const struct check_code codes[FAKE_CODES] = {
-    {"bad-file", SEVERITY_ERROR, "it is bad", "into the trash", METHOD_LIVE | METHOD_OFFLINE,
-     .finishes = false},
-    {"offline-file", SEVERITY_URGENT, "it is worse", "into the trash", METHOD_OFFLINE,
-     .finishes = false},
-    {"odd-file", SEVERITY_NOTE, "it is odd", "decide yourself", 0, .finishes = false},
+    {"bad-file", SEVERITY_ERROR, "it is bad", "into the trash", METHOD_LIVE | METHOD_OFFLINE},
+    {"offline-file", SEVERITY_URGENT, "it is worse", "into the trash", METHOD_OFFLINE},
+    {"odd-file", SEVERITY_NOTE, "it is odd", "decide yourself", 0},
 };
 #define BAD	(&codes[0])
 #define OFFLINE (&codes[1])
