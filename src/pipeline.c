@@ -278,8 +278,7 @@ static void try_busy_again(struct job *j, struct batch_run *b)
 
 		wait_a_moment();
 		b->busy_count = 0;
-		/* what is too young grows older; the moment of the run itself stays in the journal
-		 */
+		/* what is too young to be touched grows older meanwhile */
 		b->action.now = number_minus(j->run->now, begun - seconds_up());
 		/* the list is read ahead of where busy ones are put back */
 		tried = batches_run(b, b->busy, left);
