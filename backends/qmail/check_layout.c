@@ -120,6 +120,8 @@ static void missing_dir(const struct visit *v, const struct layout_dir *d, const
 {
 	struct finding *f = tell(v, CODE_DIRECTORY_MISSING, path, NULL);
 
+	/* it is there when what goes into it is planned */
+	f->alone = true;
 	if (is_awaited(v, d->name, split))
 		f->why_not =
 		    SLICE("messages are there that have files in it: bring it back, or make "

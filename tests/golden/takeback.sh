@@ -128,6 +128,28 @@ act check --repair --no-syslog --max "$found"
 count=$(grep -c ': repaired (' "$out")
 ok "repair: $count, no more than the $found that were counted" test "$count" -gt 1 -a "$count" -le "$found"
 
+# --- a repair that needs what another one makes
+
+# In a copied queue each message is to be renamed to its inode: one into a directory that is missing.
+new qmail basic
+wanted=
+for mess in $(find "$tree/mess" -type f | sort); do
+	tries=0
+	while [ -z "$wanted" ] && [ $((tries += 1)) -le 50 ]; do
+		place=$(($(stat -c %i "$mess") % 23))
+		[ -n "$(find "$tree"/*/$place -type f)" ] || wanted=$place
+		[ -n "$wanted" ] || { mv "$mess" "$mess.old" && cp -p "$mess.old" "$mess" && rm "$mess.old"; }
+	done
+done
+rmdir "$tree/mess/$wanted"
+snapshot >"$tmp/before"
+act check --repair --no-syslog
+is "$(tail -n 1 "$err" | sed 's/^mtaq: \([0-9]*\) findings: \1 repaired$/all/')" all 'all of it in one run'
+ok 'the message is where it is to be' test -n "$(find "$tree/mess/$wanted" -type f)"
+act undo --no-syslog "$(the_run)"
+snapshot >"$tmp/after"
+same "$tmp/after" "$tmp/before" 'and taken back'
+
 # --- a repair that was cut off, finished, and both taken back
 
 if command -v strace >/dev/null; then

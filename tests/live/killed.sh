@@ -40,6 +40,13 @@ sh_or() {
 	eval "$1" || eval "$2"
 }
 
+# Another message goes through: what was in the queue before it has been looked at.
+one_behind() {
+	behind=$((behind + 1))
+	put "$from.behind" "behind$behind@$local"
+	within 20 has_received "behind$behind@$local" 1 || wrong "$1: another message is not delivered"
+}
+
 # ---- what must be in the end, after the same command again ----
 
 end_bounce() {
@@ -53,7 +60,7 @@ end_bounce() {
 end_delete() {
 	run_again delete -f "$from"
 	is_now "$1" ended_by_alarm "$from"
-	put "$from.after" "after@$local" && within 20 has_received "after@$local" $((after_count += 1))
+	one_behind "$1"
 	[ "$(received "$from")" = 0 ] || wrong "$1: the sender has heard of it"
 	# the run that was killed may have left a copy, too
 	grep -rlq "$from" "$LIVE/trash" --include='*.json' || wrong "$1: it is not in the trash"
@@ -69,10 +76,10 @@ end_expire() {
 end_restore() {
 	policy "$to" success
 	# what is in the queue ends now
-	put "$from.after" "after@$local" && within 20 has_received "after@$local" $((after_count += 1))
+	one_behind "$1"
 	is_now "$1" ended_by_alarm "$from"
 	act trash restore "$id"
-	put "$from.after" "after@$local" && within 20 has_received "after@$local" $((after_count += 1))
+	one_behind "$1"
 	is_now "$1" ended_by_alarm "$from"
 	[ "$(received "$to")" = 1 ] || wrong "$1: it was delivered $(received "$to") times"
 }
@@ -125,7 +132,7 @@ points() {
 	none "killed: $points_of, $count points: finished by the same command, exactly once" cat "$tmp/wrong"
 }
 
-case_number=0 after_count=0
+case_number=0 behind=0
 if ! command -v strace >/dev/null || ! strace -qq -o /dev/null true 2>/dev/null; then
 	skip 'no strace, or it may not trace' 'killed in the midst of an action'
 else
