@@ -235,7 +235,7 @@ submit q1 q1@example.net
 submit q2 q2@example.net
 sm -qf
 within 5 sleep_until_older q2
-acting qtool -b -e '$msg{message} =~ /Connection refused/ && $msg{recipient} =~ /^q1/' "$queue"
+acting qtool --wait 20s -b -e '$msg{message} =~ /Connection refused/ && $msg{recipient} =~ /^q1/' "$queue"
 is "$status" 0 'qtool -b'
 is "$(bounced q1) $(bounced q2)" '1 0' 'returns what was chosen, at once'
 is "$(queued)" "$(id q2)" 'and leaves the rest'
