@@ -13,6 +13,28 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Is it the process that is looked for? `proc`: /proc. */
+typedef bool process_fn(void *ctx, int proc, uint64_t pid);
+
+/* Ask of each process until one is it: 1, 0 none, -1 cannot tell. */
+static int find_process(process_fn *is_it, void *ctx)
+{
+	int found = 0, proc = sys_open_dir("/proc", NULL);
+	DIR *d = proc < 0 ? NULL : sys_opendir_at(proc, ".", "/proc", NULL);
+	struct dirent *de;
+	uint64_t n;
+
+	while (d && !found && sys_readdir(d, "/proc", &de, NULL) > 0)
+		found =
+		    qmail_name(slice_from(de->d_name), &n) == NAME_NUMBER && is_it(ctx, proc, n);
+	if (!d)
+		found = -1;
+	else
+		closedir(d);
+	sys_close(proc);
+	return found;
+}
+
 /* Does a descriptor in `path` (/proc/PID/fd) lead to the file. */
 static bool has_open(int proc, const char *path, const struct stat *file)
 {
@@ -80,26 +102,21 @@ static bool is_that_send(int proc, uint64_t pid, const struct stat *file)
 	return is_qmail_send(proc, pid) && has_open(proc, path, file);
 }
 
-static void find_process(const struct stat *file, struct send_process *out)
+struct send_search {
+	const struct stat *file;
+	struct send_process *out;
+};
+
+static bool take_process(void *ctx, int proc, uint64_t pid)
 {
-	int proc = sys_open_dir("/proc", NULL);
-	DIR *d = proc < 0 ? NULL : sys_opendir_at(proc, ".", "/proc", NULL);
-	struct dirent *de;
+	struct send_search *s = ctx;
+	uint64_t start = start_of(proc, pid);
 
-	while (d && !out->pid && sys_readdir(d, "/proc", &de, NULL) > 0) {
-		uint64_t n, start;
-
-		if (qmail_name(slice_from(de->d_name), &n) != NAME_NUMBER)
-			continue;
-		start = start_of(proc, n);
-		if (!is_that_send(proc, n, file))
-			continue;
-		out->pid = (long)n;
-		out->start = start;
-	}
-	if (d)
-		closedir(d);
-	sys_close(proc);
+	if (!is_that_send(proc, pid, s->file))
+		return false;
+	s->out->pid = (long)pid;
+	s->out->start = start;
+	return true;
 }
 
 bool send_still_there(const struct send_process *p)
@@ -115,6 +132,7 @@ bool send_still_there(const struct send_process *p)
 struct send_process send_find(const struct queue_qmail *q)
 {
 	struct send_process p = {.running = -1};
+	struct send_search search = {.out = &p};
 	struct sys_locks locks;
 	struct stat st;
 
@@ -124,15 +142,17 @@ struct send_process send_find(const struct queue_qmail *q)
 	sys_locks_refresh(&locks);
 	p.running = sys_locks_exclusive(&locks, st.st_dev, st.st_ino);
 	sys_locks_free(&locks);
-	find_process(&st, &p);
+	search.file = &st;
+	find_process(take_process, &search);
 	if (p.pid)
 		p.running = 1;
 	return p;
 }
 
 /* Is it at work in this directory. */
-static bool works_in(int proc, uint64_t pid, const struct stat *dir)
+static bool works_in(void *ctx, int proc, uint64_t pid)
 {
+	const struct stat *dir = ctx;
 	char path[64];
 	struct stat st;
 
@@ -143,23 +163,9 @@ static bool works_in(int proc, uint64_t pid, const struct stat *dir)
 
 int send_in_directory(const struct queue_qmail *q)
 {
-	int found = 0, proc = sys_open_dir("/proc", NULL);
-	DIR *d = proc < 0 ? NULL : sys_opendir_at(proc, ".", "/proc", NULL);
-	struct dirent *de;
 	struct stat st;
 
-	if (!d || fstat(q->fd, &st) < 0)
-		found = -1;
-	while (found == 0 && sys_readdir(d, "/proc", &de, NULL) > 0) {
-		uint64_t n;
-
-		if (qmail_name(slice_from(de->d_name), &n) == NAME_NUMBER && works_in(proc, n, &st))
-			found = 1;
-	}
-	if (d)
-		closedir(d);
-	sys_close(proc);
-	return found;
+	return fstat(q->fd, &st) < 0 ? -1 : find_process(works_in, &st);
 }
 
 /* ---- who has a file open ---- */
@@ -185,17 +191,19 @@ static bool leads_to(int dir, const char *fd, const struct wanted_files *w)
 	return false;
 }
 
-static bool has_one_open(int proc, uint64_t pid, const struct wanted_files *w)
+static bool has_one_open(void *ctx, int proc, uint64_t pid)
 {
 	struct dirent *de;
 	char path[64];
 	bool found = false;
 	DIR *d;
 
+	if (pid == (uint64_t)getpid())
+		return false;
 	snprintf(path, sizeof path, "%llu/fd", (unsigned long long)pid);
 	d = sys_opendir_at(proc, path, path, NULL);
 	while (d && !found && sys_readdir(d, path, &de, NULL) > 0)
-		found = leads_to(dirfd(d), de->d_name, w);
+		found = leads_to(dirfd(d), de->d_name, ctx);
 	if (d)
 		closedir(d);
 	return found;
@@ -203,22 +211,9 @@ static bool has_one_open(int proc, uint64_t pid, const struct wanted_files *w)
 
 bool open_elsewhere(const char *const *names, const struct stat *files, size_t count)
 {
-	const struct wanted_files w = {names, files, count};
-	int proc = sys_open_dir("/proc", NULL);
-	DIR *d = proc < 0 ? NULL : sys_opendir_at(proc, ".", "/proc", NULL);
-	struct dirent *de;
-	bool found = false;
+	struct wanted_files w = {names, files, count};
 
-	while (d && !found && sys_readdir(d, "/proc", &de, NULL) > 0) {
-		uint64_t n;
-
-		found = qmail_name(slice_from(de->d_name), &n) == NAME_NUMBER &&
-			n != (uint64_t)getpid() && has_one_open(proc, n, &w);
-	}
-	if (d)
-		closedir(d);
-	sys_close(proc);
-	return found;
+	return find_process(has_one_open, &w) > 0;
 }
 
 int send_known(const struct queue_qmail *q)
