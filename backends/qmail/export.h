@@ -38,7 +38,6 @@ int export_again(struct export *x, struct slice name, int from, struct error *er
  * there yet. */
 int export_copy(int folder, const char *name, int from, const struct stat *st, struct error *err);
 
-
 /* A member of the note, true: an undo has begun to make the message pending again in its queue. So
  * once it is not there any more it may have been delivered, and this copy is not to come back. */
 #define EXPORT_UNDONE "undone"

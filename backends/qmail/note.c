@@ -144,7 +144,7 @@ static int append(struct action *a, struct held *h, struct slice text, struct er
 
 /* Before qmail-send removes info it sends bounce/N and removes it: one that is there when info is
  * gone was made after that look. The number is held (pin_by_path), so it is no other message's. */
-void note_withdraw(struct action *a, struct held *h, const struct note *n)
+static void withdraw(struct action *a, struct held *h, const struct note *n)
 {
 	if (n->made)
 		step_unlink(a, FILE_BOUNCE, held_pin(h)->n, NULL);
@@ -154,7 +154,16 @@ static int check_alive(struct action *a, struct held *h, const struct note *n, s
 {
 	if (pin_check(a, h, err) == 0)
 		return 0;
-	note_withdraw(a, h, n);
+	withdraw(a, h, n);
+	return -1;
+}
+
+int note_check_end(struct action *a, struct held *h, const struct note *n, struct error *err)
+{
+	if (pin_check(a, h, err) == 0)
+		return 0;
+	if (err->code == ERROR_GONE)
+		withdraw(a, h, n);
 	return -1;
 }
 

@@ -25,9 +25,10 @@ int note_change(struct held *h, const struct note *n, struct error *err);
 int note_write(struct action *a, struct held *h, struct note *n, struct error *err);
 /* Add it, on disk with its directory. */
 int note_publish(struct action *a, struct held *h, struct note *n, struct error *err);
-/* The message has ended in the moment when the file was made, and qmail-send has not taken it up:
- * it goes again, or the sender of the next message of that number would get it. */
-void note_withdraw(struct action *a, struct held *h, const struct note *n);
+/* pin_check() when all is done. If the message has ended in the moment when the file was made,
+ * qmail-send has not taken it up: it goes again, or the sender of the next message of that number
+ * would get it. */
+int note_check_end(struct action *a, struct held *h, const struct note *n, struct error *err);
 void note_discard(struct action *a, struct held *h, struct note *n);
 
 /* What "moved_note" of delete did (ops_delete.c): bring the file back from the folder, or take it

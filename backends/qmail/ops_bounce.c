@@ -87,17 +87,6 @@ int qmail_bounce_prepare(struct action *a, struct held *h, struct error *err)
 	return r < 0 ? -1 : 1;
 }
 
-static int check_at_end(struct action *a, struct held *h, struct error *err)
-{
-	const struct bounce *b = held_pin(h)->op;
-
-	if (pin_check(a, h, err) == 0)
-		return 0;
-	if (err->code == ERROR_GONE)
-		note_withdraw(a, h, &b->note);
-	return -1;
-}
-
 int qmail_bounce_commit(struct action *a, struct held *h, struct error *err)
 {
 	struct bounce *b = held_pin(h)->op;
@@ -110,5 +99,5 @@ int qmail_bounce_commit(struct action *a, struct held *h, struct error *err)
 		return preprocess_commit(a, h, err);
 	if (marks_set(a, h, &b->marks, err) < 0)
 		return -1;
-	return check_at_end(a, h, err);
+	return note_check_end(a, h, &b->note, err);
 }

@@ -301,15 +301,6 @@ static int set_pending(struct action *a, struct held *h, const struct undo *u, s
 	return u->pending.count && u->takes_a_note ? qmail_sync(a, err) : 0;
 }
 
-static int check_at_end(struct action *a, struct held *h, const struct undo *u, struct error *err)
-{
-	if (pin_check(a, h, err) == 0)
-		return 0;
-	if (err->code == ERROR_GONE)
-		note_withdraw(a, h, &u->note);
-	return -1;
-}
-
 int qmail_undo_commit(struct action *a, struct held *h, struct error *err)
 {
 	struct undo *u = held_pin(h)->op;
@@ -326,7 +317,7 @@ int qmail_undo_commit(struct action *a, struct held *h, struct error *err)
 	if (set_times(a, h, u, err) < 0)
 		return -1;
 	h->committed = true;
-	return had_edit ? 0 : check_at_end(a, h, u, err);
+	return had_edit ? 0 : note_check_end(a, h, &u->note, err);
 }
 
 /* Are those that are pending again still in the queue? */
