@@ -438,6 +438,14 @@ DIR *sys_opendir_at(int dirfd, const char *name, const char *what, struct error 
 	return d;
 }
 
+bool sys_still_named(int dirfd, const char *name, int fd)
+{
+	struct stat opened, named;
+
+	return fstat(fd, &opened) == 0 && fstatat(dirfd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 int sys_readdir(DIR *dir, const char *what, struct dirent **out, struct error *err)
 {
 	struct dirent *e;

@@ -307,15 +307,6 @@ static int each(const struct queue *queue, host_note_fn *fn, trouble_fn *trouble
 
 /* ---- removing ---- */
 
-/* Does `name` still mean the file that was locked? */
-static bool still_that(int at, const char *name, int fd)
-{
-	struct stat opened, named;
-
-	return fstat(fd, &opened) == 0 && fstatat(at, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
-}
-
 /* 1, 0 when it is not there, -1 */
 static int remove_file(int at, const char *name, struct error *err)
 {
@@ -326,7 +317,7 @@ static int remove_file(int at, const char *name, struct error *err)
 		return 0;
 	if (fd < 0)
 		return error_set(err, e.code, "%s", e.text);
-	if (lock_file(fd) < 0 || !still_that(at, name, fd))
+	if (lock_file(fd) < 0 || !sys_still_named(at, name, fd))
 		r = error_set(err, ERROR_BUSY, "%s: sendmail is at work with this host", name);
 	else if (unlinkat(at, name, 0) < 0)
 		r = error_sys(err, errno, "%s", name);

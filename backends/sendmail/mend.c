@@ -121,7 +121,7 @@ int sendmail_lock_place(struct repair *r, const char *name, int fd, struct error
 /* Of a file that may be gone, or no file at all: then there is nothing to lock. */
 static int lock(struct mending *g, int dirfd, const char *name, struct error *err)
 {
-	struct stat st, locked;
+	struct stat st;
 	int fd;
 
 	if (g->r->dry_run || g->lock_count == LOCKS || !is_file(dirfd, name, &st))
@@ -133,8 +133,7 @@ static int lock(struct mending *g, int dirfd, const char *name, struct error *er
 	if (lock_patiently(g->r, fd) < 0)
 		return errno == EWOULDBLOCK ? error_set(err, ERROR_BUSY, "%s is locked", name)
 					    : error_sys(err, errno, "%s cannot be locked", name);
-	if (fstat(fd, &locked) == 0 && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    locked.st_ino == st.st_ino && locked.st_dev == st.st_dev)
+	if (sys_still_named(dirfd, name, fd))
 		return 0;
 	return error_set(err, ERROR_BUSY, "%s was replaced while it was locked", name);
 }

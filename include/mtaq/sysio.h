@@ -76,6 +76,10 @@ int sys_make_dir(const char *path, struct error *err);
  * 1 it is there, 0 it is not, -1. */
 int sys_real_path(const char *path, char *out, size_t size, struct error *err);
 
+/* Does `name` in this directory still mean the file that `fd` was opened by? Another may have got it
+ * while one waited for a lock. */
+bool sys_still_named(int dirfd, const char *name, int fd);
+
 /* readdir that tells end from error: 1 and *out, 0 at the end, -1 with err. "." and ".." are left
  * out. */
 int sys_readdir(DIR *dir, const char *what, struct dirent **out, struct error *err);
