@@ -311,7 +311,7 @@ static int lock_step(struct repair_queue *q, struct repair_slot *s, const struct
 {
 	const struct backend_checks *checks = q->queue->backend->checks;
 	struct stat st;
-	int fd, dir;
+	int fd, dir, r;
 
 	if (step->kind == STEP_MAKE || !look(q, &step->at, &st) || !S_ISREG(st.st_mode) ||
 	    is_locked(s, &st))
@@ -322,11 +322,14 @@ static int lock_step(struct repair_queue *q, struct repair_slot *s, const struct
 	if (dir < 0)
 		return -1;
 	fd = sys_open_file(dir, step->at.name.p, SYS_READ_WRITE, step->at.name.p, NULL, err);
+	r = fd < 0 ? -1 : checks->lock(&q->repair, step->at.name.p, fd, err);
+	if (fd >= 0)
+		s->locks[s->lock_count++] = fd;
+	if (r == 0 && !sys_still_named(dir, step->at.name.p, fd))
+		r = error_set(err, ERROR_BUSY, "%s was replaced while it was locked",
+			      step->at.name.p);
 	sys_close(dir);
-	if (fd < 0)
-		return -1;
-	s->locks[s->lock_count++] = fd;
-	return checks->lock(&q->repair, step->at.name.p, fd, err);
+	return r;
 }
 
 static int plan(struct repair_queue *q, struct repair_slot *s, struct error *err)
