@@ -76,7 +76,7 @@ int sys_make_dir(const char *path, struct error *err);
  * 1 it is there, 0 it is not, -1. */
 int sys_real_path(const char *path, char *out, size_t size, struct error *err);
 
-/* Does `name` in this directory still mean the file that `fd` was opened by? Another may have got it
+/* Does `name` in this directory still mean the file that `fd` has open? Another may have got it
  * while one waited for a lock. */
 bool sys_still_named(int dirfd, const char *name, int fd);
 

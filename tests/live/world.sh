@@ -168,14 +168,21 @@ received() {
 	find "$LIVE/got" -name "$1.*" | wc -l
 }
 
-# results RECIPIENT: how its deliveries ended, as the log has it.
-results() {
+# each_delivery RECIPIENT PROGRAM: this awk program over the log; its[] has whom each delivery under way is to, and `to` is
+# the recipient.
+each_delivery() {
 	sed 's/^@[0-9a-f]* //' "$LIVE/log" | awk -v to="$1" '
 	/^starting delivery / {
 		sub(/:$/, "", $3)
 		sub(/^alias-virt-/, "", $8)
 		its[$3] = $8
 	}
+	'"$2"
+}
+
+# results RECIPIENT: how its deliveries ended, as the log has it.
+results() {
+	each_delivery "$1" '
 	/^delivery / {
 		d = $2
 		sub(/:$/, "", d)
@@ -212,12 +219,7 @@ ends_as() {
 # before that: until qmail-send has seen its deliverer end, the message is in its pass, and takes no notice of an alarm.
 # With nothing in flight at all, as in the beginning, nothing is under way that was so in the log of an earlier one.
 under_way() {
-	sed 's/^@[0-9a-f]* //' "$LIVE/log" | awk -v to="$1" '
-	/^starting delivery / {
-		sub(/:$/, "", $3)
-		sub(/^alias-virt-/, "", $8)
-		its[$3] = $8
-	}
+	each_delivery "$1" '
 	/^delivery / {
 		sub(/:$/, "", $2)
 		delete its[$2]

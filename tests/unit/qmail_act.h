@@ -382,6 +382,20 @@ static inline struct slice act_records(struct box *b, enum qmail_file f, uint64_
 	return slice_of(p, s.n);
 }
 
+static inline void assert_records(struct box *b, enum qmail_file f, uint64_t n, const char *want)
+{
+	struct slice s = act_records(b, f, n);
+
+	if (!slice_is(s, want))
+		print_message("%" SLICE_FMT "\n", SLICE_ARG(s));
+	assert_true(slice_is(s, want));
+}
+
+static inline struct slice note_of(struct box *b, uint64_t n)
+{
+	return act_exists(b, FILE_BOUNCE, n) ? act_bytes(b, FILE_BOUNCE, n) : SLICE("");
+}
+
 /* Names, types, modes, owners, sizes, times and checksums of all files; not inodes. */
 static inline struct slice act_tree(struct box *b)
 {

@@ -389,4 +389,29 @@ static inline int box_do(struct box *b, enum op op, const char *id)
 	return r;
 }
 
+/* Names in a directory, but for its own. */
+static inline int entries(const char *dir)
+{
+	DIR *d = opendir(dir);
+	int n = -2;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* A recorded queue of which two directories share their data files: q2/df leads to q1/df. */
+static inline void box_open_shared(struct box *b)
+{
+	box_open(b, "split", NULL);
+	backend_sendmail.close(b->queue);
+	box_run((const char *const[]){"sh", "-c",
+				      "cd \"$0\" && mv q2/df/* q1/df && rmdir q2/df && ln -s "
+				      "../q1/df q2/df",
+				      b->dir, NULL});
+	box_open_dir(b, b->dir);
+}
+
 #endif

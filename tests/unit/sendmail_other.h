@@ -92,16 +92,4 @@ static inline void write_at(const char *path, struct slice text)
 	close(fd);
 }
 
-static inline int entries(const char *dir)
-{
-	DIR *d = opendir(dir);
-	int n = -2;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
 #endif

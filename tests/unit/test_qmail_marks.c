@@ -17,20 +17,6 @@ static struct act on(struct box *b, enum op op)
 	return (struct act){.box = b, .op = op, .now = NOW};
 }
 
-static void assert_records(struct box *b, enum qmail_file f, uint64_t n, const char *want)
-{
-	struct slice s = act_records(b, f, n);
-
-	if (!slice_is(s, want))
-		print_message("%" SLICE_FMT "\n", SLICE_ARG(s));
-	assert_true(slice_is(s, want));
-}
-
-static struct slice note_of(struct box *b, uint64_t n)
-{
-	return act_exists(b, FILE_BOUNCE, n) ? act_bytes(b, FILE_BOUNCE, n) : SLICE("");
-}
-
 /* ---- drop ---- */
 
 static void test_drop(void **state)

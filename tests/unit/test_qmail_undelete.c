@@ -26,11 +26,6 @@ static uint64_t delete_live(struct world *w, int *send)
 	return n;
 }
 
-static void assert_records(struct world *w, uint64_t n, const char *want)
-{
-	assert_true(slice_is(act_records(&w->b, FILE_REMOTE, n), want));
-}
-
 static const char deleted[] = "Danna@grey.example.net|Dbob@example.com|Dcarl@nouser.example.org|"
 			      "Ddora@full.example.net|",
 		  pending[] = "Tanna@grey.example.net|Dbob@example.com|Dcarl@nouser.example.org|"
@@ -90,14 +85,14 @@ static void test_undo_again(void **state)
 	(void)state;
 	n = delete_live(&w, &send);
 	assert_int_equal(undo_killed_and_again(&w, BEFORE_COMMIT, n), ACT_DONE);
-	assert_records(&w, n, pending);
+	assert_records(&w.b, FILE_REMOTE, n, pending);
 	assert_int_equal(trash_count(&w), 0);
 	close(send);
 	world_close(&w);
 	n = delete_live(&w, &send);
 	/* all is back, and only the copy is left over */
 	assert_int_equal(undo_killed_and_again(&w, BEFORE_FINISH, n), ACT_ALREADY);
-	assert_records(&w, n, pending);
+	assert_records(&w.b, FILE_REMOTE, n, pending);
 	assert_true(act_exists(&w.b, FILE_BOUNCE, n));
 	assert_int_equal(trash_count(&w), 0);
 	close(send);
@@ -119,7 +114,8 @@ static void test_undo_ending(void **state)
 	act_shell(&w.b, "rm $(grep -l defer@local local/*/*)");
 	assert_int_equal(act_undo(&w.t, n), ERROR_BUSY);
 	assert_non_null(strstr(w.t.err.text, "when it is gone"));
-	assert_records(&w, n, "Dh@busy.example.net|Dc@down.example.org|Di@example.com|");
+	assert_records(&w.b, FILE_REMOTE, n,
+		       "Dh@busy.example.net|Dc@down.example.org|Di@example.com|");
 	assert_int_equal(trash_count(&w), 5);
 	close(send);
 	world_close(&w);
@@ -171,14 +167,14 @@ static void test_undo_in_use(void **state)
 		close(hold[0]);
 		json_t *changes = json_deep_copy(w.t.changes);
 		assert_int_equal(act_undo(&w.t, n), ERROR_BUSY);
-		assert_records(&w, n, deleted);
+		assert_records(&w.b, FILE_REMOTE, n, deleted);
 		assert_int_equal(trash_count(&w), 5);
 		close(hold[1]);
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
 		json_decref(w.t.changes);
 		w.t.changes = changes;
 		assert_int_equal(act_undo(&w.t, n), ACT_DONE);
-		assert_records(&w, n, pending);
+		assert_records(&w.b, FILE_REMOTE, n, pending);
 		close(send);
 		world_close(&w);
 	}

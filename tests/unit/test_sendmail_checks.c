@@ -404,13 +404,7 @@ static void test_empty_beside_another(void **state)
 static int set_up_shared(void **state)
 {
 	(void)state;
-	box_open(&box, "split", NULL);
-	backend_sendmail.close(box.queue);
-	box_run((const char *const[]){"sh", "-c",
-				      "cd \"$0\" && mv q2/df/* q1/df && rmdir q2/df && ln -s "
-				      "../q1/df q2/df",
-				      box.dir, NULL});
-	box_open_dir(&box, box.dir);
+	box_open_shared(&box);
 	return 0;
 }
 

@@ -60,18 +60,6 @@ static struct slice trash_text(const char *name)
 	return text;
 }
 
-static int entries(const char *dir)
-{
-	DIR *d = opendir(dir);
-	int n = -2;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
 static void check_delete(const char *id)
 {
 	struct slice control = box_text(&box, arena_printf(&box.arena, "mqueue/qf%s", id).p);

@@ -237,13 +237,7 @@ static void test_move_to_what_a_wildcard_matches(void **state)
 static int setup_shared(void **state)
 {
 	(void)state;
-	box_open(&box, "split", NULL);
-	backend_sendmail.close(box.queue);
-	box_run((const char *const[]){"sh", "-c",
-				      "cd \"$0\" && mv q2/df/* q1/df && rmdir q2/df && ln -s "
-				      "../q1/df q2/df",
-				      box.dir, NULL});
-	box_open_dir(&box, box.dir);
+	box_open_shared(&box);
 	box_snapshot(&box);
 	make_other(NULL);
 	return 0;
